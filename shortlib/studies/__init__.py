@@ -1,0 +1,1 @@
+"""What each paper compares: variants, claims and published numbers as data."""
