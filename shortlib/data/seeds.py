@@ -17,7 +17,7 @@ def derive_seed(seed, *purpose):
     -------
     int
         A number in [0, 2**31). The same arguments give the same number on every
-        machine and in every process, unlike :func:`hash`.
+        machine and in every process, unlike Python's ``hash``.
 
     Examples
     --------

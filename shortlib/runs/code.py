@@ -2,19 +2,28 @@
 
 import ast
 import hashlib
-import importlib.util
+import os
+import sys
 from functools import cache
 from pathlib import Path
 
 # Rooms that decide what a fit computes. Storage, metrics and reports do not.
 FITTING_ROOMS = ("data", "shortcuts", "models", "methods", "explain", "studies")
 
+PACKAGE = Path(__file__).resolve().parents[1]
+
+
+def fit_module(study):
+    """Return the dotted name of the module that holds a study's ``fit``."""
+    return f"shortlib.studies.{study.replace('-', '_')}.fit"
+
 
 def fingerprint(module):
     """Hash the code that a fit stands on, module by module.
 
     Follows the imports of `module` through the package's fitting rooms. Comments,
-    docstrings and formatting do not count.
+    docstrings and formatting do not count. A process reads each file once: a file
+    that is edited later is not the code that the process has loaded and fits with.
 
     Parameters
     ----------
@@ -35,9 +44,8 @@ def fingerprint(module):
         path = _path(name)
         if path is None:
             continue
-        tree = ast.parse(path.read_text(encoding="utf-8"))
-        found[name] = hashlib.sha256(_without_docstrings(tree).encode()).hexdigest()[:16]
-        waiting += [target for target in _imports(tree) if _counts(target)]
+        found[name], imported = _read(path)
+        waiting += [target for target in imported if _counts(target)]
     # A package's __init__ that only passes names on is not code of its own.
     return dict(sorted((k, v) for k, v in found.items() if _path(k).name != "__init__.py"))
 
@@ -70,11 +78,21 @@ def _imports(tree):
 
 @cache
 def _path(name):
-    try:
-        spec = importlib.util.find_spec(name)
-    except (ModuleNotFoundError, AttributeError):
-        return None
-    return Path(spec.origin) if spec and spec.origin else None
+    """Return the file of one of the package's modules, or None; nothing is imported."""
+    place = PACKAGE.joinpath(*name.split(".")[1:])
+    for file in (place / "__init__.py", place.with_suffix(".py")):
+        # Listed, not asked for by name: some file systems take Cohort.py for cohort.py.
+        if file.is_file() and file.name in os.listdir(file.parent):
+            return file
+    return None
+
+
+@cache
+def _read(path):
+    """Return the hash of a file's code and the names that it imports."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    imported = tuple(_imports(tree))
+    return hashlib.sha256(_without_docstrings(tree).encode()).hexdigest()[:16], imported
 
 
 def _without_docstrings(tree):
@@ -84,4 +102,10 @@ def _without_docstrings(tree):
             value = body[0].value
             if isinstance(value, ast.Constant) and isinstance(value.value, str):
                 node.body = body[1:] or [ast.Pass()]
-    return ast.dump(tree, include_attributes=False)
+    return _dump(tree)
+
+
+def _dump(tree):
+    """Write a syntax tree down in the same way on every version of Python."""
+    shown = {"show_empty": True} if sys.version_info >= (3, 13) else {}
+    return ast.dump(tree, **shown).replace(", type_params=[]", "")  # new in Python 3.12

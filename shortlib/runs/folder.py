@@ -5,6 +5,7 @@ import json
 import os
 import shutil
 import uuid
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -12,6 +13,9 @@ import pandas as pd
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
+from shortlib.runs.code import changed_modules, fit_module
+
+REQUIRED_FILES = ("history.csv", "predictions.parquet", "provenance.json", "request.json")
 PREDICTION_COLUMNS = ("case_id", "split", "view", "label", "shortcut", "selection", "score")
 OPTIONAL_FILES = ("weights.safetensors",)  # left out of what is committed
 
@@ -82,6 +86,7 @@ def write_run(path, fitted, request, provenance):
         except OSError:
             if not path.exists():
                 raise
+        _flush_names(path.parent)
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)
 
@@ -95,23 +100,32 @@ def check_run(path):
         Names the folder, the file and what is wrong with it.
     """
     path = Path(path)
-    try:
-        listed = json.loads((path / "files.json").read_text())
-    except (OSError, ValueError) as error:
-        raise DamagedRunError(f"run {path}: files.json cannot be read ({error})") from error
+    listed = _read_json(path, "files.json")
+    if missing := set(REQUIRED_FILES) - set(listed):
+        raise DamagedRunError(f"run {path}: files.json does not list {sorted(missing)}")
     for name, facts in listed.items():
-        file = path / name
-        if not file.exists():
-            if name in OPTIONAL_FILES:
-                continue
-            raise DamagedRunError(f"run {path}: {name} is missing")
-        size = file.stat().st_size
-        if size != facts["bytes"]:
-            raise DamagedRunError(
-                f"run {path}: {name} has {size} bytes, it was written with {facts['bytes']}"
-            )
-        if name not in OPTIONAL_FILES and _sha256(file) != facts["sha256"]:
-            raise DamagedRunError(f"run {path}: {name} was altered (its SHA-256 differs)")
+        try:
+            _check_file(path, name, facts["bytes"], facts["sha256"])
+        except (KeyError, TypeError) as error:
+            raise DamagedRunError(f"run {path}: files.json says too little of {name}") from error
+        except OSError as error:
+            raise DamagedRunError(f"run {path}: {name} cannot be read ({error})") from error
+
+
+def _check_file(path, name, expected, sha256):
+    file = path / name
+    if not file.exists():
+        if name in OPTIONAL_FILES:
+            return
+        raise DamagedRunError(f"run {path}: {name} is missing")
+    size = file.stat().st_size
+    if size != expected:
+        raise DamagedRunError(
+            f"run {path}: {name} has {size} bytes, it was written with {expected}"
+        )
+    # Weights are large and nothing is computed from them here: their size will do.
+    if name not in OPTIONAL_FILES and _sha256(file) != sha256:
+        raise DamagedRunError(f"run {path}: {name} was altered (its SHA-256 differs)")
 
 
 class Run:
@@ -121,13 +135,21 @@ class Run:
     ----------
     path : pathlib.Path
         The folder; checked when opened.
+    committed : bool
+        Whether it came with the project, rather than being fitted here.
+
+    Raises
+    ------
+    DamagedRunError
+        As ``check_run``.
     """
 
-    def __init__(self, path):
+    def __init__(self, path, *, committed=False):
         self.path = Path(path)
+        self.committed = committed
         check_run(self.path)
-        self.request = json.loads((self.path / "request.json").read_text())
-        self.provenance = json.loads((self.path / "provenance.json").read_text())
+        self.request = _read_json(self.path, "request.json")
+        self.provenance = _read_json(self.path, "provenance.json")
 
     def __repr__(self):
         return f"Run({self.path.name})"
@@ -143,6 +165,11 @@ class Run:
         return self.request["seed"]
 
     @property
+    def changed_modules(self):
+        """Modules of the fitting code that differ from those that made this run."""
+        return changed_modules(fit_module(self.request["study"]), self.provenance["code"])
+
+    @property
     def predictions(self):
         """Per-case predictions; columns are `PREDICTION_COLUMNS`."""
         return pd.read_parquet(self.path / "predictions.parquet")
@@ -150,7 +177,8 @@ class Run:
     @property
     def history(self):
         """One row an epoch."""
-        return pd.read_csv(self.path / "history.csv")
+        # The slower engine gives back every digit, whatever the version of pandas.
+        return pd.read_csv(self.path / "history.csv", engine="python")
 
     @property
     def weights(self):
@@ -166,13 +194,26 @@ class Run:
     def embeddings(self):
         """Return ``(case ids, {selection rule: tensor of shape (k, d)})``."""
         file = self.path / "embeddings.safetensors"
+        if not file.exists():
+            raise FileNotFoundError(f"run {self.path.name} was fitted without embeddings")
         with safe_open(file, framework="pt") as tensors:
             ids = json.loads(tensors.metadata()["case_ids"])
         return ids, load_file(file)
 
 
+def _read_json(folder, name):
+    """Read a JSON object of a run folder, or say what is wrong with the file."""
+    try:
+        value = json.loads((folder / name).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise DamagedRunError(f"run {folder}: {name} cannot be read ({error})") from error
+    if not isinstance(value, dict):
+        raise DamagedRunError(f"run {folder}: {name} holds no JSON object")
+    return value
+
+
 def _write_json(path, value):
-    path.write_text(json.dumps(value, indent=1, sort_keys=True) + "\n")
+    path.write_text(json.dumps(value, indent=1, sort_keys=True) + "\n", encoding="utf-8")
 
 
 def _file_facts(path):
@@ -189,3 +230,14 @@ def _flush(folder):
     for file in folder.iterdir():
         with open(file, "rb") as handle:
             os.fsync(handle.fileno())
+    _flush_names(folder)
+
+
+def _flush_names(folder):
+    """Force a folder's own entries to disk, where the system lets one open a folder."""
+    with suppress(OSError):
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)

@@ -7,32 +7,35 @@ import resource
 import subprocess
 import sys
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import psutil
 import torch
 
-PACKAGES = ("shortlib", "torch", "torchvision", "numpy", "scipy", "pandas", "scikit-learn")
+import shortlib
+
+PACKAGES = ("torch", "torchvision", "numpy", "scipy", "pandas", "scikit-learn")
 
 
-def git_state(folder=None):
-    """Return the commit and whether the checkout differs from it.
+def git_state():
+    """Return the commit of the checkout that this package is in, and whether it differs.
 
     Returns
     -------
     dict
         ``commit`` (None outside a checkout) and ``dirty``.
     """
-    folder = Path(folder or __file__).resolve()
-    folder = folder if folder.is_dir() else folder.parent
+    here = Path(__file__).resolve()
 
     def git(*words):
         return subprocess.run(
-            ("git", "-C", str(folder), *words), capture_output=True, text=True, check=True
+            ("git", "-C", str(here.parent), *words), capture_output=True, text=True, check=True
         ).stdout.strip()
 
     try:
+        # An environment may lie inside somebody else's checkout: that commit is not ours.
+        git("ls-files", "--error-unmatch", here.name)
         return {"commit": git("rev-parse", "HEAD"), "dirty": bool(git("status", "--porcelain"))}
     except (OSError, subprocess.CalledProcessError):
         return {"commit": None, "dirty": None}
@@ -40,7 +43,7 @@ def git_state(folder=None):
 
 def versions():
     """Return the versions of Python and of the packages that a result depends on."""
-    found = {"python": platform.python_version()}
+    found = {"python": platform.python_version(), "shortlib": shortlib.__version__}
     for package in PACKAGES:
         try:
             found[package] = importlib.metadata.version(package)
@@ -65,8 +68,10 @@ def measured():
     ------
     dict
         Filled at the end: ``started`` (UTC, ISO 8601), ``wall_seconds``,
-        ``peak_memory_mib`` (of this process) and ``peak_device_memory_mib``.
+        ``peak_memory_mib`` (of this process, during the block where the system tells,
+        else since it began) and ``peak_device_memory_mib``.
     """
+    _forget_peak_memory()
     facts = {"started": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")}
     if torch.cuda.is_available():
         torch.cuda.reset_peak_memory_stats()
@@ -80,7 +85,16 @@ def measured():
             facts["peak_device_memory_mib"] = round(torch.cuda.max_memory_allocated() / 2**20)
 
 
+def _forget_peak_memory():
+    """Let the peak begin anew, so that a fit isn't charged with an earlier one's (Linux)."""
+    with suppress(OSError):
+        Path("/proc/self/clear_refs").write_text("5")
+
+
 def _peak_memory_mib():
     """Largest resident size that this process has had."""
+    with suppress(OSError, StopIteration):
+        lines = Path("/proc/self/status").read_text().splitlines()
+        return int(next(x for x in lines if x.startswith("VmHWM:")).split()[1]) / 2**10
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak / 2**20 if sys.platform == "darwin" else peak / 2**10

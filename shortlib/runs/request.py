@@ -54,7 +54,7 @@ class Request:
 
     @property
     def name(self):
-        """Folder name without the code's part: readable, unique by key."""
+        """Name of the run's folder without the code's part, readable and unique by key."""
         return f"{self.variant}-s{self.seed}-{self.key[:8]}"
 
     def to_dict(self):

@@ -1,21 +1,61 @@
 """Which runs the synthetic study asks for."""
 
-from functools import lru_cache
+from functools import cache
 from importlib.resources import files
 
 import yaml
 
+from shortlib.data.phantoms.squares import squares
 from shortlib.runs.request import Request
 from shortlib.studies.spatial_specificity_synthetic.fit import VERSION
+from shortlib.studies.spatial_specificity_synthetic.measures import by_specificity
 
 NAME = "spatial-specificity-synthetic"
+TITLE = "Spatial specificity of the labels, on squares in noise"
 METHOD = "segmentation"
+OWN_PARAMETERS = ("specificities", "epochs", "rho", "mu_a", "mu_s")
+
+__all__ = [
+    "METHOD",
+    "NAME",
+    "OWN_PARAMETERS",
+    "TITLE",
+    "by_specificity",
+    "claims",
+    "groups",
+    "profiles",
+    "published",
+    "requests",
+]
 
 
-@lru_cache(maxsize=1)
+@cache
+def _stated(name):
+    return yaml.safe_load(files(__package__).joinpath(f"{name}.yml").read_text())
+
+
 def profiles():
     """Return the study's sizes by profile, as ``profiles.yml`` states them."""
-    return yaml.safe_load(files(__package__).joinpath("profiles.yml").read_text())
+    return _stated("profiles")
+
+
+def claims():
+    """Return the paper's claims as rules, as ``claims.yml`` states them."""
+    return _stated("claims")["claims"]
+
+
+def published():
+    """Return the paper's numbers, as ``published.yml`` states them."""
+    return _stated("published")
+
+
+def groups(runs):
+    """Sort runs by batch setting, in the order of ``profiles.yml``; absent ones are left out."""
+    sorted_runs = {
+        batch: [run for run in runs if run.request["variant"].startswith(f"{batch}-")]
+        for batch in profiles()["batches"]
+    }
+    return {batch: chosen for batch, chosen in sorted_runs.items() if chosen}
 
 
 def variant_name(batch, r):
@@ -23,7 +63,7 @@ def variant_name(batch, r):
     return f"{batch}-r{r:02d}"
 
 
-def requests(profile, *, data="squares", seeds=None, data_root=None):
+def requests(profile, *, data="squares", seeds=None, data_root=None, **own):
     """List the runs of a profile: every batch setting, specificity and seed.
 
     Parameters
@@ -35,20 +75,34 @@ def requests(profile, *, data="squares", seeds=None, data_root=None):
         How many seeds, counted from 0; the profile's number by default.
     data_root : str, optional
         Not used: the data are built in.
+    **own
+        Any of `OWN_PARAMETERS`.
 
     Returns
     -------
     list of shortlib.runs.request.Request
         Ordered by seed, then by batch setting, then by r.
+
+    Raises
+    ------
+    ValueError
+        If one of the study's own parameters is unknown or makes no sense.
     """
     book = profiles()
     chosen = book["profiles"][profile]
+    settings = _own_settings(chosen["settings"], own)
+    specificities = own.get("specificities", chosen["r"])
+    side = settings["data_model"]["n"]
+    if not specificities or any(type(r) is not int or not 1 <= r <= side for r in specificities):
+        raise ValueError(
+            f"specificities is a list of whole numbers from 1 to {side}, got {specificities!r}"
+        )
     return [
         Request(
             study=NAME,
             method=METHOD,
             variant=variant_name(batch, r),
-            settings={**chosen["settings"], "r": r, "batch_size": size},
+            settings={**settings, "r": r, "batch_size": size},
             seed=seed,
             data=data,
             data_checksum=f"built-in recipe, version {VERSION}",
@@ -58,5 +112,17 @@ def requests(profile, *, data="squares", seeds=None, data_root=None):
         )
         for seed in range(chosen["seeds"] if seeds is None else seeds)
         for batch, size in book["batches"].items()
-        for r in chosen["r"]
+        for r in sorted(set(specificities))
     ]
+
+
+def _own_settings(settings, own):
+    """Put the study's own parameters into a profile's settings."""
+    for name in own:
+        if name not in OWN_PARAMETERS:
+            raise ValueError(f"{NAME} has no parameter {name!r}; it has {OWN_PARAMETERS}")
+    model = {**settings["data_model"]}
+    for name in model.keys() & own.keys():
+        model[name] = type(model[name])(own[name])
+    squares(1, **model)  # says what is wrong with a value that makes no sense
+    return {**settings, "data_model": model, "epochs": own.get("epochs", settings["epochs"])}

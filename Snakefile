@@ -1,0 +1,119 @@
+# Fits, then notebooks, then the book. Nothing reruns that did not change: a run's folder is
+# named after all that decides its result, so it is made anew only when that changes.
+#
+#   snakemake book -n                          what would run, and why
+#   snakemake book --cores 2                   the workshop profile
+#   snakemake book --cores 2 --config profile=smoke
+
+from pathlib import Path
+
+from shortlib.runs.locations import default_store
+from shortlib.studies.registry import STUDIES, plan
+
+PROFILE = config.get("profile", "workshop")
+BUILD = config.get("build", f"build/{PROFILE}")
+DEVICE = config.get("device", "auto")
+STORE = default_store(config.get("results_dir"))
+SOURCE = f"{BUILD}/source"
+
+NOTEBOOKS = sorted(path.stem for path in Path("notebooks").glob("*.ipynb"))
+PAGES = [str(path) for path in sorted(Path("book").rglob("*")) if path.is_file()]
+REPORTING = [
+    str(path)
+    for room in ("metrics", "report", "studies", "data")
+    for path in sorted(Path("shortlib", room).rglob("*"))
+    if path.suffix in (".py", ".yml")
+]
+COMMITTED = [str(path) for path in sorted(Path("results").glob("*/*/files.json"))]
+
+
+def wanted():
+    """Requests of the profile by name of run; those that came with the project need no fit."""
+    requests = [request for study in STUDIES for request in plan(study, PROFILE)]
+    found = {request: STORE.find(request) for request in requests}
+    return {
+        f"{r.study}/{STORE.path(r).name}": r
+        for r, run in found.items()
+        if not (run and run.committed)
+    }
+
+
+WANTED = wanted()
+
+
+def command(wildcards):
+    r = WANTED[wildcards.run]
+    return f"{r.study} --profile {r.profile} --variant {r.variant} --seed {r.seed}"
+
+
+def fits_of(notebook):
+    return [f"build/fits/{name}" for name, r in WANTED.items() if r.study == notebook]
+
+
+wildcard_constraints:
+    notebook="[^/]+",
+
+
+rule book:
+    input:
+        config="_config.yml",
+        toc="_toc.yml",
+        pages=PAGES,
+        notebooks=expand(f"{SOURCE}/notebooks/{{notebook}}.ipynb", notebook=NOTEBOOKS),
+        claims=f"{SOURCE}/book/generated/claims/tally.md",
+        code=[str(path) for path in sorted(Path("shortlib").rglob("*.py"))],
+    output:
+        f"{BUILD}/html/index.html",
+    log:
+        f"{BUILD}/log.txt",
+    message:
+        "Building the book"
+    shell:
+        "shortlib book {SOURCE} {BUILD} > {log} 2>&1 || (cat {log}; exit 1)"
+
+
+rule claims:
+    input:
+        COMMITTED,
+        REPORTING,
+        PAGES,
+    output:
+        f"{SOURCE}/book/generated/claims/tally.md",
+    message:
+        "Judging the claims on the reference runs"
+    shell:
+        "shortlib claims --export {SOURCE}/book/generated/claims --check book"
+
+
+rule notebook:
+    input:
+        source="notebooks/{notebook}.ipynb",
+        fits=lambda wildcards: fits_of(wildcards.notebook),
+        committed=COMMITTED,
+        code=REPORTING,
+    output:
+        f"{SOURCE}/notebooks/{{notebook}}.ipynb",
+    params:
+        values=lambda wildcards: [
+            f"profile={PROFILE}",
+            f"device={DEVICE}",
+            f"results_dir={STORE.local}",
+            f"export_dir={Path(SOURCE, 'book', 'generated', wildcards.notebook).resolve()}",
+        ],
+    message:
+        "Executing {input.source} (profile {PROFILE})"
+    shell:
+        "shortlib notebook {input.source} {output} {params.values}"
+
+
+# The marker says that the run is in the store; the store itself keeps runs whole, and
+# loads one that is there already.
+rule fit:
+    output:
+        touch("build/fits/{run}"),
+    params:
+        what=command,
+    message:
+        "Fitting {params.what}"
+    shell:
+        "shortlib fit {params.what} --device {DEVICE} --results-dir {STORE.local} --jobs 1"

@@ -1,0 +1,39 @@
+"""Numbers computed from predictions, pixels and embeddings; each says which way is better."""
+
+from shortlib.metrics.agreement import subgroup_cosine_similarity
+from shortlib.metrics.discrimination import auroc, robust_auroc, robust_cases
+from shortlib.metrics.intervals import (
+    Interval,
+    auroc_interval,
+    auroc_over_seeds_interval,
+    bootstrap_aurocs,
+    bootstrap_aurocs_over_seeds,
+    robust_auroc_interval,
+    stratified_resamples,
+)
+from shortlib.metrics.specificity import (
+    mutual_information,
+    mutual_information_closed_form,
+    positive_fraction,
+    variance_closed_form,
+    variance_measure,
+)
+
+__all__ = [
+    "Interval",
+    "auroc",
+    "auroc_interval",
+    "auroc_over_seeds_interval",
+    "bootstrap_aurocs",
+    "bootstrap_aurocs_over_seeds",
+    "mutual_information",
+    "mutual_information_closed_form",
+    "positive_fraction",
+    "robust_auroc",
+    "robust_auroc_interval",
+    "robust_cases",
+    "stratified_resamples",
+    "subgroup_cosine_similarity",
+    "variance_closed_form",
+    "variance_measure",
+]

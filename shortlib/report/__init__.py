@@ -1,0 +1,1 @@
+"""Tables, figures, verdicts and provenance cards, recomputed from run folders."""

@@ -1,0 +1,135 @@
+"""Verdicts as tables, and the check that prose says what the runs say."""
+
+import re
+from pathlib import Path
+
+import pandas as pd
+
+from shortlib.studies.verdicts import VERDICTS, rule_in_words
+
+# A verdict in prose is written [reproduced]{.verdict .normals-align-minibatch}.
+IN_PROSE = re.compile(r"\[([^\]]+)\]\{\.verdict \.([\w-]+)\}")
+
+
+def format_estimate(estimate, digits=3):
+    """Write an estimate with its 95% interval, e.g. ``"0.912 [0.870, 0.951]"``."""
+    if estimate is None:
+        return "–"
+    if estimate.exact:
+        return f"{estimate.value:.{digits}g}"
+    low, high = estimate.interval()
+    return f"{estimate.value:.{digits}f} [{low:.{digits}f}, {high:.{digits}f}]"
+
+
+def verdict_table(verdicts):
+    """Tabulate verdicts, one row each.
+
+    Parameters
+    ----------
+    verdicts : list of shortlib.studies.verdicts.Verdict
+
+    Returns
+    -------
+    pandas.DataFrame
+        Strings, ready to print.
+    """
+    rows = [
+        {
+            "id": v.id,
+            "claim": " ".join(v.claim["sentence"].split()),
+            "setting": v.group or "any",
+            "place": v.claim["place"],
+            "published": v.claim["published"],
+            "ours [95% interval]": format_estimate(v.effect),
+            "rule": rule_in_words(v.claim["rule"]),
+            "verdict": v.verdict + (f" ({v.reason})" if v.reason else ""),
+            "n": v.effect.n if v.effect and v.effect.n else "–",
+            "seeds": v.effect.seeds if v.effect and v.effect.seeds else "–",
+            "profile": v.profile,
+            "data": v.data,
+        }
+        for v in verdicts
+    ]
+    return pd.DataFrame(rows)
+
+
+def verdict_page_table(verdicts):
+    """Tabulate verdicts for a page of the book: each verdict is a badge, in MyST."""
+    table = verdict_table(verdicts)
+    table["verdict"] = [f"[{v.verdict}]{{.verdict .{v.id}}}" for v in verdicts]
+    table["n, seeds"] = [
+        f"{n}, {seeds}" for n, seeds in zip(table["n"], table["seeds"], strict=True)
+    ]
+    shown = ["claim", "setting", "published", "ours [95% interval]", "rule", "verdict", "n, seeds"]
+    return table[shown]
+
+
+def stands_on(verdicts):
+    """Return a MyST list of the runs that each verdict stands on."""
+    lines = []
+    for v in verdicts:
+        window = v.claim["rule"]["window"]
+        lines.append(
+            f"`{v.id}`\n: {v.claim['place']}. Window {window['size']:g}: {window['from']}. "
+            f"Profile {v.profile or '–'}, data {v.data or '–'}, epochs chosen by {v.selection} "
+            f"loss. {v.reason} Runs: {', '.join(f'`{name}`' for name in v.runs) or 'none'}.\n"
+        )
+    return "\n".join(lines)
+
+
+def window_sensitivity(verdicts):
+    """Count the verdicts that change when every window is halved or doubled.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row a factor: how many of how many change, and which.
+    """
+    rows = []
+    for factor in (0.5, 2.0):
+        other = [v.with_window_times(factor) for v in verdicts]
+        changed = [
+            f"{v.id}: {v.verdict} → {o.verdict}"
+            for v, o in zip(verdicts, other, strict=True)
+            if v.verdict != o.verdict
+        ]
+        rows.append(
+            {
+                "windows": {0.5: "halved", 2.0: "doubled"}[factor],
+                "verdicts that change": f"{len(changed)} of {len(verdicts)}",
+                "which": "; ".join(changed) or "none",
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def tally(verdicts):
+    """Count verdicts by kind, in the order of `VERDICTS`."""
+    return {kind: sum(v.verdict == kind for v in verdicts) for kind in VERDICTS}
+
+
+def contradictions(folder, verdicts):
+    """Find verdicts in prose that differ from what the runs say.
+
+    Parameters
+    ----------
+    folder : pathlib.Path
+        Searched for Markdown pages and notebooks.
+    verdicts : list of shortlib.studies.verdicts.Verdict
+
+    Returns
+    -------
+    list of str
+        One sentence each; empty when prose and runs agree.
+    """
+    now = {v.id: v.verdict for v in verdicts}
+    found = []
+    for page in sorted(p for p in Path(folder).rglob("*") if p.suffix in (".md", ".ipynb")):
+        for said, claim in IN_PROSE.findall(page.read_text(encoding="utf-8")):
+            if claim not in now:
+                found.append(f"{page.name}: no claim is called {claim!r}")
+            elif " ".join(said.split()) != now[claim]:
+                found.append(
+                    f"{page.name}: says {said!r} of {claim}, but the runs say {now[claim]!r}"
+                )
+    return found

@@ -1,0 +1,74 @@
+"""A small card that says which runs a figure or a table was made from."""
+
+from collections import Counter
+
+DATA_NOTE = "checksum of the data"
+
+
+def provenance_card(runs, *, title="Where this comes from"):
+    """Write the card of a figure or table as a MyST dropdown.
+
+    Parameters
+    ----------
+    runs : list of shortlib.runs.Run
+        What it was computed from.
+    title : str
+
+    Returns
+    -------
+    str
+        Markdown: study, profiles, seeds, commits, parameters, data checksum, device,
+        time, and the modules whose code has changed since.
+    """
+    if not runs:
+        return f":::{{dropdown}} {title}\nNo run is on disk.\n:::\n"
+    facts = [run.provenance for run in runs]
+    shared, differing = _settings(runs)
+    changed = sorted({name for run in runs for name in run.changed_modules})
+    hours = sum(f["wall_seconds"] for f in facts) / 3600
+    lines = [
+        f"- **Runs**: {len(runs)} of {_join(r.request['study'] for r in runs)}; "
+        f"profile {_join(r.request['profile'] for r in runs)}; "
+        f"seeds {_join(r.seed for r in runs)}",
+        f"- **Commit**: {_join(_commit(f) for f in facts)}",
+        "- **Parameters**: " + ", ".join(f"{k} {v}" for k, v in shared.items()),
+        "- **Varied**: " + ("; ".join(f"{k}: {_join(v)}" for k, v in differing.items()) or "none"),
+        f"- **Data**: {_join(r.request['data'] for r in runs)}; {DATA_NOTE}: "
+        f"{_join(_data(f) for f in facts)}",
+        f"- **Device**: {_join(f['machine'] + ', ' + f['compute']['precision'] for f in facts)}",
+        f"- **Time**: {hours:.2f} h of fitting in all; started {min(f['started'] for f in facts)}",
+        f"- **Peak memory**: {max(f['peak_memory_mib'] for f in facts)} MiB a fit",
+    ]
+    if changed:
+        lines.append(f"- **Code changed since**: {_join(changed)}")
+    return f":::{{dropdown}} {title}\n" + "\n".join(lines) + "\n:::\n"
+
+
+def _settings(runs):
+    """Split settings into those that all runs share and those that differ."""
+    shared, differing = {}, {}
+    for name in runs[0].settings:
+        values = [run.settings[name] for run in runs]
+        if all(value == values[0] for value in values):
+            shared[name] = values[0]
+        else:
+            differing[name] = sorted(set(values))
+    return shared, differing
+
+
+def _commit(facts):
+    if facts["commit"] is None:
+        return "outside a checkout"
+    return f"`{facts['commit'][:10]}`" + (" with changes not committed" if facts["dirty"] else "")
+
+
+def _data(facts):
+    return f"`{facts['cohort_checksums']['test'][:10]}` (test)"
+
+
+def _join(values):
+    """List distinct values, the most frequent first, with counts where they differ."""
+    counts = Counter(map(str, values))
+    if len(counts) > 4 or all(n == 1 for n in counts.values()):
+        return ", ".join(sorted(counts, key=lambda v: (len(v), v)))
+    return ", ".join(v if len(counts) == 1 else f"{v} (×{n})" for v, n in counts.most_common())
