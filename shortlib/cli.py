@@ -32,12 +32,14 @@ def _in_a_sentence(command):
     def wrapped(*args, **kwargs):
         from shortlib.runs import FitFailedError
 
-        warnings.showwarning = lambda message, *_: typer.echo(f"warning: {message}", err=True)
-        try:
-            return command(*args, **kwargs)
-        except (ValueError, FitFailedError) as error:
-            typer.echo(f"shortlib: {error}", err=True)
-            raise typer.Exit(2 if isinstance(error, ValueError) else 1) from error
+        with warnings.catch_warnings():
+            warnings.simplefilter("always", UserWarning)
+            warnings.showwarning = lambda message, *_: typer.echo(f"warning: {message}", err=True)
+            try:
+                return command(*args, **kwargs)
+            except (ValueError, FitFailedError) as error:
+                typer.echo(f"shortlib: {error}", err=True)
+                raise typer.Exit(2 if isinstance(error, ValueError) else 1) from error
 
     return wrapped
 

@@ -5,10 +5,10 @@ from scipy.ndimage import maximum_filter1d
 
 
 def specificity_labels(masks, r):
-    r"""Coarsen masks to labels :math:`\tilde Y` of spatial specificity `r`.
+    """Coarsen masks to labels of spatial specificity `r`.
 
     A pixel is labelled positive when a positive pixel of the mask lies less than
-    :math:`\lfloor n/r \rfloor` pixels away, both vertically and horizontally.
+    floor(n / r) pixels away, both vertically and horizontally.
     ``r = 1`` labels every pixel of a positive image (a binary label), ``r = n``
     returns the mask itself (a segmentation).
 

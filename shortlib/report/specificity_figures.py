@@ -2,6 +2,7 @@
 
 import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.ticker import MaxNLocator
 from umap import UMAP
 
 from shortlib.data.specificity import specificity_labels
@@ -122,10 +123,8 @@ def draw_embeddings(runs_by_title, *, selection="test", seed=0):
     seed : int
         Of the projection.
     """
-    figure, axes = plt.subplots(
-        1, len(runs_by_title), figsize=(4.2 * len(runs_by_title), 4.3), squeeze=False
-    )
-    for axis, (title, run) in zip(axes[0], runs_by_title.items(), strict=True):
+    figure, axes = _panels(len(runs_by_title), (4.4, 3.8))
+    for axis, (title, run) in zip(axes, runs_by_title.items(), strict=True):
         ids, vectors = run.embeddings()
         cases = run.predictions.drop_duplicates("case_id").set_index("case_id").loc[ids]
         n = len(ids)
@@ -140,7 +139,7 @@ def draw_embeddings(runs_by_title, *, selection="test", seed=0):
                              label=f"{'abnormal' if label else 'normal'}, "
                                    f"{'with' if marked else 'no'} shortcut")  # fmt: skip
         axis.set(title=title, xticks=[], yticks=[], xlabel="UMAP 1", ylabel="UMAP 2")
-    handles, names = axes[0, 0].get_legend_handles_labels()
+    handles, names = axes[0].get_legend_handles_labels()
     figure.legend(handles, names, loc="outside lower center", ncols=2, frameon=False)
     return figure
 
@@ -184,21 +183,31 @@ def draw_histories(runs_by_title):
     ----------
     runs_by_title : dict of str to shortlib.runs.Run
     """
-    figure, axes = plt.subplots(
-        1, len(runs_by_title), figsize=(4.6 * len(runs_by_title), 3.4), squeeze=False, sharey=True
-    )
-    for axis, (title, run) in zip(axes[0], runs_by_title.items(), strict=True):
+    figure, axes = _panels(len(runs_by_title), (4.6, 3.1), sharey=True)
+    for axis, (title, run) in zip(axes, runs_by_title.items(), strict=True):
         history = run.history
         for column, colour, style in (("train", 0, "-"), ("validation", 2, "--"), ("test", 1, ":")):
             axis.plot(history["epoch"], history[f"{column}_loss"], style, color=PALETTE[colour],
                       lw=2, label=f"{column} loss")  # fmt: skip
         for rule, colour in (("test", 1), ("validation", 2)):
             axis.axvline(run.provenance["best_epochs"][rule], color=PALETTE[colour], lw=1, ls="-.")
-        axis.set(title=title, xlabel="epoch", yscale="log")
-    axes[0, 0].set_ylabel("pixel cross-entropy, nats")
-    handles, names = axes[0, 0].get_legend_handles_labels()
+        axis.set(title=title, xlabel="epoch", yscale="log", ylabel="cross-entropy, nats")
+        axis.xaxis.set_major_locator(MaxNLocator(integer=True))
+    handles, names = axes[0].get_legend_handles_labels()
     figure.legend(handles, names, loc="outside lower center", ncols=3, frameon=False)
     return figure
+
+
+def _panels(n, size, **options):
+    """Make panels two abreast; return the figure and the axes in reading order."""
+    columns = min(n, 2)
+    rows = -(-n // columns)
+    figure, axes = plt.subplots(
+        rows, columns, figsize=(size[0] * columns, size[1] * rows), squeeze=False, **options
+    )
+    for spare in axes.flat[n:]:
+        spare.set_visible(False)
+    return figure, axes.flat[:n]
 
 
 def _bounds(estimates):

@@ -109,7 +109,8 @@ def _side_by_side(store, requests, options, jobs, progress):
             while waiting and len(running) < jobs and not failed:
                 request = waiting.pop(0)
                 running[pool.submit(_fit_one, store, request, options)] = request
-            for future in wait(running, return_when=FIRST_COMPLETED).done:
+            done = wait(running, return_when=FIRST_COMPLETED).done
+            for future in [future for future in running if future in done]:
                 request = running.pop(future)
                 try:
                     path, committed, seconds = future.result()

@@ -25,7 +25,6 @@ def age(folder, days):
         os.utime(path, (time.time() - days * DAY,) * 2)
 
 
-
 def test_what_may_be_in_use_stays(study):
     before = sorted(study.iterdir())
     clear_leftovers(study)

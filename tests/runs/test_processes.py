@@ -32,8 +32,8 @@ def request_of(case, smoke_request):
 
 
 def long_request(smoke_request):
-    """Some hundred epochs, so that there is time to kill the process."""
-    return replace(smoke_request, settings={**smoke_request.settings, "epochs": 300})
+    """A hundred epochs, so that there is time to kill the process."""
+    return replace(smoke_request, settings={**smoke_request.settings, "epochs": 100})
 
 
 def assert_same(run, other):
@@ -65,13 +65,14 @@ def other_process(smoke_request, tmp_path_factory):
         while not checkpoint.exists():
             assert process.poll() is None, "the process ended before it could be killed"
             time.sleep(0.01)
-        time.sleep(0.2)
+        time.sleep(0.05)
     finally:
         process.send_signal(signal.SIGKILL)
         process.wait()
     return folder
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", CASES)
 def test_two_processes_fit_the_same_bits(case, smoke_request, store, other_process, monkeypatch):
     precision = case.split()[1]
@@ -89,13 +90,14 @@ def test_two_processes_fit_the_same_bits(case, smoke_request, store, other_proce
     assert_same(here, again)
 
 
+@pytest.mark.slow
 def test_a_killed_fit_resumes_to_the_same_bits(smoke_request, store, other_process):
     request = long_request(smoke_request)
     interrupted = Store(other_process / "killed")
     assert interrupted.find(request) is None
     resumed = interrupted.fit_or_load(request, device="cpu")
     uninterrupted = store.fit_or_load(request, device="cpu")
-    assert 0 < resumed.provenance["resumed_from_epoch"] < 300
+    assert 0 < resumed.provenance["resumed_from_epoch"] < 100
     assert uninterrupted.provenance["resumed_from_epoch"] == 0
     assert_same(resumed, uninterrupted)
     assert not checkpoint_path(resumed.path).exists()
