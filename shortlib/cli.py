@@ -1,5 +1,6 @@
 """The ``shortlib`` command. Heavy imports wait inside the commands, so that help is quick."""
 
+import ast
 import functools
 import warnings
 from pathlib import Path
@@ -85,7 +86,9 @@ def claims(
     selection: Annotated[str, typer.Option(help="Epochs chosen by test or validation.")] = "test",
     results_dir: ResultsDir = None,
     export: Annotated[Path | None, typer.Option(help="Write the book's tables here.")] = None,
-    check: Annotated[Path | None, typer.Option(help="Fail if pages here say otherwise.")] = None,
+    check: Annotated[
+        Path | None, typer.Option(help="Fail if pages here say otherwise.", exists=True)
+    ] = None,
 ):
     """Judge the papers' claims on the runs that are on disk; fits nothing."""
     from shortlib.report.claim_tables import contradictions, verdict_table
@@ -113,14 +116,14 @@ def claims(
 @app.command()
 @_in_a_sentence
 def notebook(
-    source: Path,
+    source: Annotated[Path, typer.Argument(exists=True, dir_okay=False)],
     output: Path,
     parameters: Annotated[list[str] | None, typer.Argument(help="name=value ...")] = None,
 ):
     """Execute a notebook; what it does not know of the parameters is left out."""
     from shortlib.report.execute import execute
 
-    execute(source, output, dict(p.split("=", 1) for p in parameters or ()))
+    execute(source, output, dict(map(_name_and_value, parameters or ())))
 
 
 @app.command()
@@ -218,6 +221,40 @@ def verify(study: StudyOption = None, results_dir: ResultsDir = None):
     typer.echo(f"{len(list(store.folders(study)))} run folders checked, {len(damaged)} damaged")
     if damaged:
         raise typer.Exit(1)
+
+
+def _name_and_value(text):
+    """Read ``name=value``; a value that is no Python literal is a string."""
+    name, given, value = text.partition("=")
+    if not (name.isidentifier() and given):
+        raise ValueError(f"a parameter is written name=value, got {text!r}")
+    try:
+        return name, ast.literal_eval(value)
+    except (ValueError, SyntaxError):
+        return name, value
+
+
+@runs_app.command()
+@_in_a_sentence
+def keep(
+    study: str,
+    profile: Profile = "reference",
+    results_dir: ResultsDir = None,
+):
+    """Copy a profile's finished runs to the checkout's results, without their weights."""
+    from shortlib.runs.keeping import keep_run
+    from shortlib.runs.locations import default_store, project_root
+
+    root = project_root()
+    if root is None:
+        raise ValueError("runs keep works in a checkout only: there is no results folder here")
+    store = default_store(results_dir)
+    found = [store.find(request) for request in _requests(study, profile, *[None] * 5)]
+    kept = [keep_run(run, root / "results") for run in found if run and not run.committed]
+    typer.echo(
+        f"{sum(path is not None for path in kept)} runs copied to {root / 'results'}; of "
+        f"{len(found)} in profile {profile}, {sum(run is None for run in found)} are not on disk"
+    )
 
 
 def _requests(study, profile, data, data_root, seeds, variant, seed):

@@ -88,17 +88,31 @@ def mutual_information(a, b, where=None):
     if not a.size:
         missing = "a is empty" if where is None else "where selects no pixel"
         raise ValueError(f"{missing}; mutual information needs at least one")
-    n, with_a, with_b = a.size, np.count_nonzero(a), np.count_nonzero(b)
-    both = np.count_nonzero(a & b)
-    cells = [
-        (both, with_a, with_b),
-        (with_a - both, with_a, n - with_b),
-        (with_b - both, n - with_a, with_b),
-        (n - with_a - with_b + both, n - with_a, n - with_b),
-    ]
-    # Whole numbers inside the logarithm: maps that are independent give exactly zero.
-    total = sum(c / n * np.log(int(c) * n / (int(ca) * int(cb))) for c, ca, cb in cells if c)
-    return max(0.0, float(total))
+    with_a, with_b, both = (np.count_nonzero(m) for m in (a, b, a & b))
+    neither = a.size - with_a - with_b + both
+    return float(information_of_counts([[neither, with_b - both], [with_a - both, both]]))
+
+
+def information_of_counts(counts):
+    """Mutual information of two binary variables, from how often their values meet.
+
+    Parameters
+    ----------
+    counts : array_like, shape (..., 2, 2)
+        Observations with the first variable's value by row and the second's by column;
+        whole numbers, at least one in each table.
+
+    Returns
+    -------
+    numpy.ndarray of float, shape (...)
+        In nats, at least 0.
+    """
+    counts = np.asarray(counts, dtype=np.float64)
+    n = counts.sum(axis=(-2, -1), keepdims=True)
+    margins = counts.sum(axis=-1, keepdims=True) * counts.sum(axis=-2, keepdims=True)
+    # Whole numbers inside the logarithm: independent variables give exactly zero.
+    ratio = np.divide(counts * n, margins, out=np.ones_like(counts), where=counts > 0)
+    return np.maximum((counts / n * np.log(ratio)).sum(axis=(-2, -1)), 0.0)
 
 
 def positive_fraction(r, *, n, a):

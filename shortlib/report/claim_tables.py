@@ -3,12 +3,20 @@
 import re
 from pathlib import Path
 
+import nbformat
 import pandas as pd
 
 from shortlib.studies.verdicts import VERDICTS, rule_in_words
 
+COLUMNS = (
+    *("id", "claim", "setting", "place", "published", "ours [95% interval]", "rule"),
+    *("verdict", "n", "seeds", "profile", "data"),
+)
+
+PAGE_COLUMNS = ("claim", "published", "rule", "verdict and estimate [95% interval]")
+
 # A verdict in prose is written [reproduced]{.verdict .normals-align-minibatch}.
-IN_PROSE = re.compile(r"\[([^\]]+)\]\{\.verdict \.([\w-]+)\}")
+IN_PROSE = re.compile(r"\[([^\[\]]+)\]\{\.verdict \.([\w-]+)\}")
 
 
 def format_estimate(estimate, digits=3):
@@ -50,18 +58,38 @@ def verdict_table(verdicts):
         }
         for v in verdicts
     ]
-    return pd.DataFrame(rows)
+    return pd.DataFrame(rows, columns=COLUMNS)
 
 
 def verdict_page_table(verdicts):
-    """Tabulate verdicts for a page of the book: each verdict is a badge, in MyST."""
-    table = verdict_table(verdicts)
-    table["verdict"] = [f"[{v.verdict}]{{.verdict .{v.id}}}" for v in verdicts]
-    table["n, seeds"] = [
-        f"{n}, {seeds}" for n, seeds in zip(table["n"], table["seeds"], strict=True)
-    ]
-    shown = ["claim", "setting", "published", "ours [95% interval]", "rule", "verdict", "n, seeds"]
-    return table[shown]
+    """Tabulate verdicts for a page of the book, one row a claim, in MyST.
+
+    The last column has a paragraph for each setting: the verdict as a badge, the
+    estimate with its interval, the number of cases and of seeds.
+    """
+    rows = {}
+    for v in verdicts:
+        row = rows.setdefault(
+            v.claim["id"],
+            {
+                "claim": " ".join(v.claim["sentence"].split()),
+                "published": v.claim["published"],
+                "rule": rule_in_words(v.claim["rule"]),
+                PAGE_COLUMNS[-1]: [],
+            },
+        )
+        size = f", n = {v.effect.n}, {_seeds(v.effect.seeds)}" if v.effect and v.effect.n else ""
+        setting = f"{v.group}: " if v.group else ""
+        row[PAGE_COLUMNS[-1]].append(
+            f"{setting}[{v.verdict}]{{.verdict .{v.id}}} "
+            + (f"{format_estimate(v.effect)}{size}" if v.effect else v.reason)
+        )
+    table = pd.DataFrame(rows.values(), columns=PAGE_COLUMNS)
+    return table.map(lambda cell: "\n\n".join(cell) if isinstance(cell, list) else cell)
+
+
+def _seeds(n):
+    return "1 seed" if n == 1 else f"{n} seeds"
 
 
 def stands_on(verdicts):
@@ -125,7 +153,7 @@ def contradictions(folder, verdicts):
     now = {v.id: v.verdict for v in verdicts}
     found = []
     for page in sorted(p for p in Path(folder).rglob("*") if p.suffix in (".md", ".ipynb")):
-        for said, claim in IN_PROSE.findall(page.read_text(encoding="utf-8")):
+        for said, claim in IN_PROSE.findall(_prose(page)):
             if claim not in now:
                 found.append(f"{page.name}: no claim is called {claim!r}")
             elif " ".join(said.split()) != now[claim]:
@@ -133,3 +161,11 @@ def contradictions(folder, verdicts):
                     f"{page.name}: says {said!r} of {claim}, but the runs say {now[claim]!r}"
                 )
     return found
+
+
+def _prose(page):
+    """Read the text of a page: all of a Markdown file, the Markdown cells of a notebook."""
+    if page.suffix == ".md":
+        return page.read_text(encoding="utf-8")
+    cells = nbformat.read(page, as_version=4).cells
+    return "\n\n".join(cell.source for cell in cells if cell.cell_type == "markdown")

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import nbformat
 import papermill
+from nbclient.exceptions import DeadKernelError
 from papermill.exceptions import PapermillExecutionError
 
 
@@ -43,17 +44,27 @@ def execute(source, output, parameters):
             source, unfinished, given, kernel_name="python3", progress_bar=False
         )
         _record_effective_parameters(unfinished, known, given)
-    except PapermillExecutionError as error:
+        os.replace(unfinished, output)
+    except (PapermillExecutionError, DeadKernelError) as error:
         failed = output.parent / "failed" / output.name
         failed.parent.mkdir(exist_ok=True)
         os.replace(unfinished, failed)
-        first_line = error.source.strip().splitlines()[0] if error.source.strip() else ""
+        kind, said = getattr(error, "ename", type(error).__name__), getattr(error, "evalue", error)
         raise NotebookFailedError(
-            f"{source.name} failed in cell {error.exec_count} ({first_line}) with parameters "
-            f"{given}: {error.ename}: {error.evalue}\nIts output is kept in {failed}"
+            f"{source.name} failed in {_last_cell(failed)} with parameters {given}: "
+            f"{kind}: {said}\nIts output is kept in {failed}"
         ) from error
-    os.replace(unfinished, output)
+    finally:
+        unfinished.unlink(missing_ok=True)
     return output
+
+
+def _last_cell(path):
+    """Say which cell was the last to begin: its number among those run, and its first line."""
+    cells = [c for c in nbformat.read(path, as_version=4).cells if c.cell_type == "code"]
+    begun = [c.source for c in cells if c.metadata.get("papermill", {}).get("start_time")]
+    first_line = begun[-1].strip().partition("\n")[0] if begun else ""
+    return f"cell {len(begun)} ({first_line})"
 
 
 def _record_effective_parameters(path, known, given):
@@ -62,4 +73,8 @@ def _record_effective_parameters(path, known, given):
     effective = {name: facts["default"] for name, facts in known.items()}
     effective |= {name: repr(value) for name, value in given.items()}
     notebook.metadata["shortlib"] = {"effective_parameters": effective}
+    for cell in notebook.cells:
+        tags = cell.metadata.get("tags", [])
+        if "injected-parameters" in tags and "hide-cell" not in tags:
+            cell.metadata["tags"] = [*tags, "hide-cell"]  # folders of this machine, mostly
     nbformat.write(notebook, path)

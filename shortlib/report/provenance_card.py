@@ -46,14 +46,23 @@ def provenance_card(runs, *, title="Where this comes from"):
 
 def _settings(runs):
     """Split settings into those that all runs share and those that differ."""
+    flat = [_flat(run.settings) for run in runs]
     shared, differing = {}, {}
-    for name in runs[0].settings:
-        values = [run.settings[name] for run in runs]
-        if all(value == values[0] for value in values):
+    for name in dict.fromkeys(name for settings in flat for name in settings):
+        values = list(dict.fromkeys(str(settings.get(name, "–")) for settings in flat))
+        if len(values) == 1:
             shared[name] = values[0]
         else:
-            differing[name] = sorted(set(values))
+            differing[name] = values
     return shared, differing
+
+
+def _flat(settings):
+    """Put settings of settings, e.g. of the data model, among the others."""
+    flat = {}
+    for name, value in settings.items():
+        flat |= _flat(value) if isinstance(value, dict) else {name: value}
+    return flat
 
 
 def _commit(facts):

@@ -1,9 +1,10 @@
 """Figures of the synthetic spatial-specificity study."""
 
+import warnings
+
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.ticker import MaxNLocator
-from umap import UMAP
 
 from shortlib.data.specificity import specificity_labels
 from shortlib.metrics.specificity import mutual_information_closed_form, variance_closed_form
@@ -30,12 +31,15 @@ def draw_shortcut(train, test):
     for line, (title, cohort, wanted) in zip(axes, rows, strict=True):
         used = set()
         for axis, (label, marked) in zip(line, wanted, strict=True):
-            fits = np.flatnonzero((cohort.labels == label) & (cohort.shortcut == marked))
-            case = next(int(i) for i in fits if int(i) not in used)
-            used.add(case)
-            axis.imshow(cohort.images[case, 0], cmap="gray", vmin=-11, vmax=5)
             axis.set(title="abnormal" if label else "normal", xticks=[], yticks=[])
             axis.spines[:].set_visible(False)
+            fits = np.flatnonzero((cohort.labels == label) & (cohort.shortcut == marked))
+            case = next((int(i) for i in fits if int(i) not in used), None)
+            if case is None:  # e.g. no abnormal image with the shortcut, at rho = 0
+                axis.text(0.5, 0.5, "none in these data", ha="center", transform=axis.transAxes)
+                continue
+            used.add(case)
+            axis.imshow(cohort.images[case, 0], cmap="gray", vmin=-11, vmax=5)
         line[0].set_ylabel(title, fontsize="large")
     return figure
 
@@ -123,6 +127,10 @@ def draw_embeddings(runs_by_title, *, selection="test", seed=0):
     seed : int
         Of the projection.
     """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # about packages that a projection does not need
+        from umap import UMAP
+
     figure, axes = _panels(len(runs_by_title), (4.4, 3.8))
     for axis, (title, run) in zip(axes, runs_by_title.items(), strict=True):
         ids, vectors = run.embeddings()
@@ -205,6 +213,7 @@ def _panels(n, size, **options):
     figure, axes = plt.subplots(
         rows, columns, figsize=(size[0] * columns, size[1] * rows), squeeze=False, **options
     )
+    figure.get_layout_engine().set(hspace=0.06, wspace=0.04)
     for spare in axes.flat[n:]:
         spare.set_visible(False)
     return figure, axes.flat[:n]

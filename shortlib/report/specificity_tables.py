@@ -40,27 +40,21 @@ def published_table(study, table_id, reference, here):
     Returns
     -------
     pandas.DataFrame
-        One row for each row, column and batch setting of ours; an empty cell says why.
+        One row for each row and column of the paper's table, one column for each batch
+        setting of ours; an empty cell says why.
     """
     table = next(t for t in study.published()["tables"] if t["id"] == table_id)
+    parts = {"reference": reference, "this run": here}
+    batches = sorted(reference.keys() | here.keys(), reverse=True)
     rows = []
     for row in table["rows"]:
-        dials = set(row["values"])
-        for part in (reference, here):
-            for metrics in part.values():
-                dials |= set(metrics.get(row["metric"], ()))
-        for dial in sorted(dials):
-            for batch in sorted(reference.keys() | here.keys(), reverse=True):
-                rows.append(
-                    {
-                        "row": row["row"],
-                        table["column"]: dial,
-                        "batch": batch,
-                        "published": _printed(row, dial),
-                        "reference": _cell(reference, batch, row["metric"], dial, "reference"),
-                        "this run": _cell(here, batch, row["metric"], dial, "this run"),
-                    }
-                )
+        measured = [part[batch].get(row["metric"], {}) for part in parts.values() for batch in part]
+        for dial in sorted(set(row["values"]).union(*measured)):
+            cells = {"row": row["row"], table["column"]: dial, "published": _printed(row, dial)}
+            for name, part in parts.items():
+                for batch in batches:
+                    cells[f"{name}, {batch}"] = _cell(part, batch, row["metric"], dial, name)
+            rows.append(cells)
     return pd.DataFrame(rows)
 
 
@@ -76,7 +70,8 @@ def auroc_table(by_selection):
     Returns
     -------
     pandas.DataFrame
-        One row a batch setting and specificity.
+        One row a batch setting and specificity; the last column is what choosing the
+        epoch on test images adds to the robust AUROC, a paired difference.
     """
     rows = []
     for batch, metrics in by_selection["test"].items():
@@ -86,23 +81,11 @@ def auroc_table(by_selection):
                 for selection, measured in by_selection.items():
                     estimate = measured[batch][metric][r]
                     row[f"{title}, by {selection} loss"] = format_estimate(estimate, 2)
-            rows.append(row)
-    return pd.DataFrame(rows)
-
-
-def leak_table(by_selection):
-    """Tabulate what choosing the epoch on test cases is worth, by paired difference."""
-    rows = []
-    for batch, metrics in by_selection["test"].items():
-        for r, chosen_on_test in metrics["robust_auroc"].items():
-            difference = chosen_on_test - by_selection["validation"][batch]["robust_auroc"][r]
-            rows.append(
-                {
-                    "batch": batch,
-                    "r": r,
-                    "robust AUROC, test rule minus validation rule": format_estimate(difference, 2),
-                }
+            on_test, on_validation = (
+                by_selection[rule][batch]["robust_auroc"][r] for rule in ("test", "validation")
             )
+            row["robust, difference"] = format_estimate(on_test - on_validation, 2)
+            rows.append(row)
     return pd.DataFrame(rows)
 
 

@@ -15,6 +15,9 @@ VERDICTS = (
 )
 
 
+ROUNDING = 1e-12  # a step of a formula that is smaller is no step
+
+
 class NotTestableError(ValueError):
     """Runs that a rule needs are missing, or the metric cannot be had from them."""
 
@@ -79,8 +82,8 @@ def effect_of(rule, measured):
     Returns
     -------
     Estimate
-        For ``monotone``, the step that goes furthest the wrong way, counted positive
-        in the direction that the claim says.
+        For ``monotone``, the step that goes least the way that the claim says, or
+        furthest the other way.
 
     Raises
     ------
@@ -94,7 +97,8 @@ def effect_of(rule, measured):
     needed = needed.get(kind, [rule["at"]] if kind == "within" else [])
     for x in needed:
         if x not in measured:
-            raise NotTestableError(f"no runs at {x}; there are runs at {sorted(measured)}")
+            known = ", ".join(map(str, sorted(measured))) or "nothing"
+            raise NotTestableError(f"no measurement at {x}; what was measured: {known}")
     if kind == "difference":
         return measured[needed[0]] - measured[needed[1]]
     if kind in ("threshold", "within"):
@@ -106,8 +110,14 @@ def effect_of(rule, measured):
     estimates = [measured[x] for x in sorted(measured)]
     if kind == "rank_correlation":
         return rank_correlation(sorted(measured), estimates)
-    steps = rule["sign"] * np.diff([e.value for e in estimates])
-    return Estimate(float(rule["sign"] * steps.min()), np.empty(0))
+    return _least_step(estimates, rule["sign"])
+
+
+def _least_step(estimates, sign):
+    columns = np.column_stack([[e.value, *e.resamples] for e in estimates])
+    least = sign * (sign * np.diff(columns, axis=1)).min(axis=1)
+    n, seeds = min(e.n for e in estimates), min(e.seeds for e in estimates)
+    return Estimate(float(least[0]), least[1:], n, seeds)
 
 
 def judge(effect, rule, window_factor=1.0):
@@ -128,6 +138,9 @@ def judge(effect, rule, window_factor=1.0):
         return "not reproduced" if apart else "inconclusive"
     if rule["kind"] == "rank_correlation":
         size = min(size, 1 - 1e-9)  # a perfect order must be able to pass
+    if rule["kind"] == "monotone" and effect.exact:
+        wrong_way = -rule["sign"] * effect.value
+        return "not reproduced" if wrong_way > ROUNDING else "reproduced"
     centre = rule.get("threshold", 0.0)
     ends = sorted(rule["sign"] * (end - centre) for end in (low, high))
     if ends[0] > size:
@@ -188,4 +201,4 @@ def rule_in_words(rule, dial="r"):
         return f"at {dial} = {rule['at']} it is within {size:g} of {rule['value']:g}"
     if kind == "rank_correlation":
         return f"rank correlation with {dial} is {side} {sign * size:g}"
-    return f"every step in {dial} goes {'up' if sign > 0 else 'down'}"
+    return f"no step in {dial} goes {'down' if sign > 0 else 'up'}"

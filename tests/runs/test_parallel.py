@@ -1,4 +1,7 @@
 import os
+import sys
+from concurrent.futures import Future
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import replace
 
 import pytest
@@ -40,7 +43,6 @@ def test_fits_run_side_by_side_and_one_that_fails_is_named(store, requests, caps
     assert run is not None  # it went on to its end
     assert run.provenance["compute"]["threads"] == 1
     assert run.request == requests[0].to_dict()
-    assert "OMP_NUM_THREADS" not in os.environ or os.environ["OMP_NUM_THREADS"]
 
 
 def test_a_single_missing_run_is_fitted_in_this_process(store, requests, monkeypatch):
@@ -94,8 +96,6 @@ class _Pool:
         type(self).begun = []
 
     def submit(self, function, store, request, options):
-        from concurrent.futures import Future
-
         self.begun.append(request.seed)
         future = Future()
         future.set_exception(RuntimeError("broken"))
@@ -114,8 +114,6 @@ def test_after_a_failure_no_other_fit_is_begun(store, smoke_request, monkeypatch
 
 
 def test_a_worker_that_was_ended_is_explained(smoke_request):
-    from concurrent.futures.process import BrokenProcessPool
-
     said = parallel._what_failed(smoke_request, BrokenProcessPool())
     assert "out of memory" in said
     assert "__main__" in said
@@ -123,8 +121,6 @@ def test_a_worker_that_was_ended_is_explained(smoke_request):
 
 
 def test_workers_draw_no_bars(capsys, monkeypatch):
-    import sys
-
     monkeypatch.setattr(sys, "stderr", sys.stderr)
     parallel._begin_worker()
     assert not sys.stderr.isatty()
@@ -133,8 +129,6 @@ def test_workers_draw_no_bars(capsys, monkeypatch):
 
 
 def test_a_terminal_gets_a_bar(smoke_request, capsys, monkeypatch):
-    import sys
-
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
     with parallel._Progress(2) as progress:
         progress.finished(smoke_request, 1.0)

@@ -7,8 +7,12 @@ from shortlib.data.specificity import specificity_labels
 from shortlib.metrics.discrimination import auroc
 from shortlib.metrics.estimate import Estimate
 from shortlib.metrics.intervals import bootstrap_aurocs_over_seeds
-from shortlib.metrics.specificity import mutual_information_closed_form, variance_closed_form
-from shortlib.studies.spatial_specificity_synthetic.fit import cohorts
+from shortlib.metrics.specificity import (
+    information_of_counts,
+    mutual_information_closed_form,
+    variance_closed_form,
+)
+from shortlib.studies.spatial_specificity_synthetic.fit import RULES, cohorts
 
 N_RESAMPLES = 2000
 
@@ -30,11 +34,17 @@ def by_specificity(metric, runs, *, selection="test"):
     dict of int to Estimate
         By r, ascending. Resamples are paired across r. A specificity for which the
         metric was not kept is left out.
+
+    Raises
+    ------
+    ValueError
+        If there is no such metric or selection rule; lists those there are.
     """
-    if metric not in METRICS:
-        raise ValueError(f"metric must be one of {', '.join(METRICS)}, got {metric!r}")
+    for name, value, known in (("metric", metric, METRICS), ("selection", selection, RULES)):
+        if value not in known:
+            raise ValueError(f"{name} must be one of {', '.join(known)}, got {value!r}")
     groups = {}
-    for run in runs:
+    for run in sorted(runs, key=lambda run: run.seed):  # in one order, to be paired by seed
         groups.setdefault(run.settings["r"], []).append(run)
     measured = {r: METRICS[metric](groups[r], selection) for r in sorted(groups)}
     return {r: estimate for r, estimate in measured.items() if estimate is not None}
@@ -146,11 +156,7 @@ def _abnormality_and_shortcut(cohort, labels):
 
 
 def _information(counts):
-    """Mutual information in nats from joint counts of two binary variables, shape (b, 4)."""
-    joint = (counts / counts.sum(axis=1, keepdims=True)).reshape(-1, 2, 2)
-    independent = joint.sum(axis=2, keepdims=True) * joint.sum(axis=1, keepdims=True)
-    ratio = np.divide(joint, independent, out=np.ones_like(joint), where=joint > 0)
-    return (joint * np.log(ratio)).sum(axis=(1, 2))
+    return information_of_counts(counts.reshape(-1, 2, 2))
 
 
 def _closed_form(function, *names):

@@ -2,6 +2,7 @@
 
 from functools import cache
 from importlib.resources import files
+from math import isfinite
 
 import yaml
 
@@ -93,7 +94,8 @@ def requests(profile, *, data="squares", seeds=None, data_root=None, **own):
     settings = _own_settings(chosen["settings"], own)
     specificities = own.get("specificities", chosen["r"])
     side = settings["data_model"]["n"]
-    if not specificities or any(type(r) is not int or not 1 <= r <= side for r in specificities):
+    usable = isinstance(specificities, list | tuple) and specificities
+    if not usable or any(type(r) is not int or not 1 <= r <= side for r in specificities):
         raise ValueError(
             f"specificities is a list of whole numbers from 1 to {side}, got {specificities!r}"
         )
@@ -120,9 +122,15 @@ def _own_settings(settings, own):
     """Put the study's own parameters into a profile's settings."""
     for name in own:
         if name not in OWN_PARAMETERS:
-            raise ValueError(f"{NAME} has no parameter {name!r}; it has {OWN_PARAMETERS}")
+            known = ", ".join(OWN_PARAMETERS)
+            raise ValueError(f"{NAME} has no parameter {name!r}; it has {known}")
+    epochs = own.get("epochs", settings["epochs"])
+    if type(epochs) is not int or epochs < 1:
+        raise ValueError(f"epochs is a whole number of epochs, at least 1, got {epochs!r}")
     model = {**settings["data_model"]}
     for name in model.keys() & own.keys():
-        model[name] = type(model[name])(own[name])
+        if type(own[name]) not in (int, float) or not isfinite(own[name]):
+            raise ValueError(f"{name} is a finite number, got {own[name]!r}")
+        model[name] = float(own[name])
     squares(1, **model)  # says what is wrong with a value that makes no sense
-    return {**settings, "data_model": model, "epochs": own.get("epochs", settings["epochs"])}
+    return {**settings, "data_model": model, "epochs": epochs}
