@@ -24,6 +24,8 @@ REPORTING = [
     for path in sorted(Path("shortlib", room).rglob("*"))
     if path.suffix in (".py", ".yml")
 ]
+EXECUTED = [f"{SOURCE}/notebooks/{notebook}.ipynb" for notebook in NOTEBOOKS]
+VERDICTS = f"{SOURCE}/book/generated/claims/tally.md"
 COMMITTED = [str(path) for path in sorted(Path("results").glob("*/*/files.json"))]
 
 
@@ -54,13 +56,22 @@ wildcard_constraints:
     notebook="[^/]+",
 
 
+# Asks for the notebooks and the claims too, not for the page alone: what failed is run
+# again even where an earlier build's page is still there.
 rule book:
+    input:
+        f"{BUILD}/html/index.html",
+        EXECUTED,
+        VERDICTS,
+
+
+rule html:
     input:
         config="_config.yml",
         toc="_toc.yml",
         pages=PAGES,
-        notebooks=expand(f"{SOURCE}/notebooks/{{notebook}}.ipynb", notebook=NOTEBOOKS),
-        claims=f"{SOURCE}/book/generated/claims/tally.md",
+        notebooks=EXECUTED,
+        claims=VERDICTS,
         code=[str(path) for path in sorted(Path("shortlib").rglob("*.py"))],
     output:
         f"{BUILD}/html/index.html",
@@ -77,12 +88,13 @@ rule claims:
         COMMITTED,
         REPORTING,
         PAGES,
+        [f"notebooks/{notebook}.ipynb" for notebook in NOTEBOOKS],
     output:
-        f"{SOURCE}/book/generated/claims/tally.md",
+        VERDICTS,
     message:
         "Judging the claims on the reference runs"
     shell:
-        "shortlib claims --export {SOURCE}/book/generated/claims --check book"
+        "shortlib claims --export {SOURCE}/book/generated/claims --check book --check notebooks"
 
 
 rule notebook:

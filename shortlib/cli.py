@@ -87,7 +87,7 @@ def claims(
     results_dir: ResultsDir = None,
     export: Annotated[Path | None, typer.Option(help="Write the book's tables here.")] = None,
     check: Annotated[
-        Path | None, typer.Option(help="Fail if pages here say otherwise.", exists=True)
+        list[Path] | None, typer.Option(help="Fail if pages here say otherwise.", exists=True)
     ] = None,
 ):
     """Judge the papers' claims on the runs that are on disk; fits nothing."""
@@ -105,12 +105,12 @@ def claims(
     if export:
         other = all_verdicts(store, profile=profile, selection="validation", studies=names)
         export_verdicts(verdicts, other, export)
-    if check:
-        wrong = contradictions(check, [v for judged in verdicts.values() for v in judged])
-        for sentence in wrong:
-            typer.echo(f"shortlib: {sentence}", err=True)
-        if wrong:
-            raise typer.Exit(1)
+    everything = [v for judged in verdicts.values() for v in judged]
+    wrong = [sentence for pages in check or () for sentence in contradictions(pages, everything)]
+    for sentence in wrong:
+        typer.echo(f"shortlib: {sentence}", err=True)
+    if wrong:
+        raise typer.Exit(1)
 
 
 @app.command()

@@ -78,18 +78,21 @@ def verdict_page_table(verdicts):
                 PAGE_COLUMNS[-1]: [],
             },
         )
-        size = f", n = {v.effect.n}, {_seeds(v.effect.seeds)}" if v.effect and v.effect.n else ""
         setting = f"{v.group}: " if v.group else ""
-        row[PAGE_COLUMNS[-1]].append(
-            f"{setting}[{v.verdict}]{{.verdict .{v.id}}} "
-            + (f"{format_estimate(v.effect)}{size}" if v.effect else v.reason)
-        )
+        row[PAGE_COLUMNS[-1]].append(f"{setting}[{v.verdict}]{{.verdict .{v.id}}} {_basis(v)}")
     table = pd.DataFrame(rows.values(), columns=PAGE_COLUMNS)
     return table.map(lambda cell: "\n\n".join(cell) if isinstance(cell, list) else cell)
 
 
-def _seeds(n):
-    return "1 seed" if n == 1 else f"{n} seeds"
+def _basis(verdict):
+    """Say what a verdict rests on: the estimate, cases and seeds, or why there is none."""
+    effect = verdict.effect
+    if effect is None:
+        return verdict.reason
+    if effect.exact:
+        return f"by formula: {effect.value:.3g}"
+    seeds = "1 seed" if effect.seeds == 1 else f"{effect.seeds} seeds"
+    return f"{format_estimate(effect)}, n = {effect.n}, {seeds}"
 
 
 def stands_on(verdicts):

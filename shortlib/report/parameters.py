@@ -84,9 +84,16 @@ def prepare(study, namespace, *, own=()):
 
 
 def reference_runs(study, store, *, data=None, profile="reference"):
-    """Return the runs of a profile that are on disk, fitting none."""
-    found = (store.find(request) for request in plan(study, profile, data=data))
-    return [run for run in found if run is not None]
+    """Return the runs of a profile that are on disk, fitting none.
+
+    A seed of which runs are missing is left out as long as another one is complete,
+    so that all that is compared stands on the same seeds.
+    """
+    requests = plan(study, profile, data=data)
+    found = {request: store.find(request) for request in requests}
+    incomplete = {request.seed for request, run in found.items() if run is None}
+    complete = [run for run in found.values() if run and run.seed not in incomplete]
+    return complete or [run for run in found.values() if run]
 
 
 def injected_names(cells):

@@ -201,4 +201,4 @@ def rule_in_words(rule, dial="r"):
         return f"at {dial} = {rule['at']} it is within {size:g} of {rule['value']:g}"
     if kind == "rank_correlation":
         return f"rank correlation with {dial} is {side} {sign * size:g}"
-    return f"no step in {dial} goes {'down' if sign > 0 else 'up'}"
+    return f"the step in {dial} furthest {'down' if sign > 0 else 'up'} is no more than 0"

@@ -329,8 +329,8 @@ def test_ids_are_unique_and_dials_are_those_of_the_reference_runs(study):
             rule("rank_correlation", 0.786, -1),
             "rank correlation with r is below -0.786",
         ),
-        (rule("monotone", 0.0), "no step in r goes down"),
-        (rule("monotone", 0.0, -1), "no step in r goes up"),
+        (rule("monotone", 0.0), "the step in r furthest down is no more than 0"),
+        (rule("monotone", 0.0, -1), "the step in r furthest up is no more than 0"),
     ],
 )
 def test_a_rule_in_words_states_what_judge_asks(asked, words):
@@ -338,4 +338,6 @@ def test_a_rule_in_words_states_what_judge_asks(asked, words):
 
 
 def test_the_dial_has_the_name_that_it_is_given():
-    assert rule_in_words(rule("monotone"), dial="τ") == "no step in τ goes down"
+    assert (
+        rule_in_words(rule("monotone"), dial="τ") == "the step in τ furthest down is no more than 0"
+    )
