@@ -93,6 +93,7 @@ def claims(
     """Judge the papers' claims on the runs that are on disk; fits nothing."""
     from shortlib.report.claim_tables import contradictions, verdict_table
     from shortlib.report.claims_export import all_verdicts, export_verdicts
+    from shortlib.report.parameters import reference_runs
     from shortlib.runs.locations import default_store
     from shortlib.studies.registry import STUDIES
 
@@ -104,7 +105,8 @@ def claims(
         _print(verdict_table(judged)[shown], empty="no claims")
     if export:
         other = all_verdicts(store, profile=profile, selection="validation", studies=names)
-        export_verdicts(verdicts, other, export)
+        runs = {name: reference_runs(name, store, profile=profile) for name in names}
+        export_verdicts(verdicts, other, runs, export)
     everything = [v for judged in verdicts.values() for v in judged]
     wrong = [sentence for pages in check or () for sentence in contradictions(pages, everything)]
     for sentence in wrong:

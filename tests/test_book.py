@@ -116,7 +116,7 @@ def made(tmp_path_factory):
     folder = tmp_path_factory.mktemp("generated")
     store = Store(folder / "no-runs")
     verdicts = all_verdicts(store)
-    export_verdicts(verdicts, verdicts, folder / "claims")
+    export_verdicts(verdicts, verdicts, {study: [] for study in verdicts}, folder / "claims")
     names = {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
     for path in NOTEBOOKS:
         for method, ending in (("figure", "svg"), ("table", "csv")):

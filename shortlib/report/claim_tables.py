@@ -90,7 +90,7 @@ def _basis(verdict):
     if effect is None:
         return verdict.reason
     if effect.exact:
-        return f"by formula: {effect.value:.3g}"
+        return f"by formula; the step that goes least that way is {effect.value:+.3g}"
     seeds = "1 seed" if effect.seeds == 1 else f"{effect.seeds} seeds"
     return f"{format_estimate(effect)}, n = {effect.n}, {seeds}"
 
@@ -100,11 +100,18 @@ def stands_on(verdicts):
     lines = []
     for v in verdicts:
         window = v.claim["rule"]["window"]
-        lines.append(
-            f"`{v.id}`\n: {v.claim['place']}. Window {window['size']:g}: {window['from']}. "
-            f"Profile {v.profile or '–'}, data {v.data or '–'}, epochs chosen by {v.selection} "
-            f"loss. {v.reason} Runs: {', '.join(f'`{name}`' for name in v.runs) or 'none'}.\n"
-        )
+        about = [
+            v.claim["place"],
+            f"Metric: {' '.join(v.claim['definition'].split())}",
+            f"Window {window['size']:g}: {window['from']}",
+            v.reason,
+        ]
+        if v.runs:
+            about.append(
+                f"Profile {v.profile}, data {v.data}, epochs chosen by {v.selection} loss. "
+                f"Runs: {', '.join(f'`{name}`' for name in v.runs)}"
+            )
+        lines.append(f"`{v.id}`\n: {'. '.join(filter(None, about))}.\n")
     return "\n".join(lines)
 
 

@@ -6,6 +6,7 @@ import pandas as pd
 
 from shortlib.report import claim_tables as tables
 from shortlib.report.parameters import reference_runs
+from shortlib.report.provenance_card import provenance_card
 from shortlib.studies.registry import STUDIES, load_study
 from shortlib.studies.verdicts import verdicts_of
 
@@ -34,7 +35,7 @@ def all_verdicts(store, *, profile="reference", selection="test", studies=STUDIE
     }
 
 
-def export_verdicts(verdicts, other, folder):
+def export_verdicts(verdicts, other, runs, folder):
     """Write the tables of the claims page and of the chapters.
 
     Parameters
@@ -43,8 +44,11 @@ def export_verdicts(verdicts, other, folder):
         Under the paper's selection rule, by study.
     other : dict of str to list of Verdict
         Under a validation set's.
+    runs : dict of str to list of shortlib.runs.Run
+        What the verdicts stand on, by study.
     folder : pathlib.Path
         Gets ``<study>.csv``, ``<study>-selection.csv``, ``<study>-stands-on.md``,
+        ``<study>.card.md``,
         ``sensitivity.csv`` and ``tally.md``.
     """
     folder = Path(folder)
@@ -53,6 +57,7 @@ def export_verdicts(verdicts, other, folder):
         tables.verdict_page_table(judged).to_csv(folder / f"{study}.csv", index=False)
         selection_table(judged, other[study]).to_csv(folder / f"{study}-selection.csv", index=False)
         (folder / f"{study}-stands-on.md").write_text(tables.stands_on(judged), encoding="utf-8")
+        (folder / f"{study}.card.md").write_text(provenance_card(runs[study]), encoding="utf-8")
     everything = [v for judged in verdicts.values() for v in judged]
     tables.window_sensitivity(everything).to_csv(folder / "sensitivity.csv", index=False)
     counted = {kind: n for kind, n in tables.tally(everything).items() if n}

@@ -45,6 +45,7 @@ def execute(source, output, parameters):
         )
         _record_effective_parameters(unfinished, known, given)
         os.replace(unfinished, output)
+        (output.parent / "failed" / output.name).unlink(missing_ok=True)  # of an earlier try
     except (PapermillExecutionError, DeadKernelError) as error:
         failed = output.parent / "failed" / output.name
         failed.parent.mkdir(exist_ok=True)

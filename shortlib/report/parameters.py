@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from shortlib.runs.locations import default_store
 from shortlib.runs.parallel import fit_or_load_all
-from shortlib.studies.registry import load_study, plan
+from shortlib.studies.registry import PROFILES, load_study, plan
 
 INJECTED = "# Parameters"  # how papermill begins the cell that it adds
 
@@ -89,6 +89,9 @@ def reference_runs(study, store, *, data=None, profile="reference"):
     A seed of which runs are missing is left out as long as another one is complete,
     so that all that is compared stands on the same seeds.
     """
+    combinations = load_study(study).profiles()["combinations"]
+    if data in combinations and profile in PROFILES and profile not in combinations[data]:
+        return []  # data on which the study has no such profile
     requests = plan(study, profile, data=data)
     found = {request: store.find(request) for request in requests}
     incomplete = {request.seed for request, run in found.items() if run is None}

@@ -7,7 +7,7 @@ from shortlib.report.claim_tables import format_estimate
 EMPTY = {
     "published": "not printed",
     "reference": "no reference run",
-    "this run": "not in this profile",
+    "this run": "not run here",
 }
 
 

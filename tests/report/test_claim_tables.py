@@ -28,6 +28,7 @@ def claim(name, size=0.1):
         "place": "Section 9",
         "published": "0.7",
         "metric": "m",
+        "definition": "a\n  measure",
         "rule": {
             "kind": "difference",
             "between": [40, 1],
@@ -107,10 +108,10 @@ def test_a_page_carries_marks_that_the_check_can_read(verdicts, tmp_path):
 def test_what_a_verdict_stands_on_is_told(verdicts):
     text = stands_on(verdicts)
     assert text.count("\n: ") == len(verdicts)
-    assert "`near-g`\n: Section 9. Window 0.1: a guess. Profile smoke, data dots" in text
+    assert "`near-g`\n: Section 9. Metric: a measure. Window 0.1: a guess. Profile smoke" in text
     assert "epochs chosen by test loss" in text
     assert "Runs: `one`, `two`." in text
-    assert "no runs at 40 Runs: none." in text
+    assert text.rstrip().endswith("a guess. no runs at 40.")
 
 
 def test_sensitivity_counts_the_verdicts_that_another_window_changes(verdicts):

@@ -9,6 +9,7 @@ from shortlib.studies.verdicts import VERDICTS, verdicts_of
 
 STUDY = "spatial-specificity-synthetic"
 RULES = ("test", "validation")
+NO_RUNS = {STUDY: []}
 
 
 @pytest.fixture(scope="module")
@@ -36,11 +37,12 @@ def test_verdicts_of_an_empty_store_say_that_nothing_is_testable(tmp_path):
 
 def test_all_that_the_pages_include_is_written(judged, tmp_path):
     folder = tmp_path / "generated/claims"
-    export_verdicts({STUDY: judged["test"]}, {STUDY: judged["validation"]}, folder)
+    export_verdicts({STUDY: judged["test"]}, {STUDY: judged["validation"]}, NO_RUNS, folder)
     assert {path.name for path in folder.iterdir()} == {
         f"{STUDY}.csv",
         f"{STUDY}-selection.csv",
         f"{STUDY}-stands-on.md",
+        f"{STUDY}.card.md",
         "sensitivity.csv",
         "tally.md",
     }
@@ -57,9 +59,9 @@ def test_all_that_the_pages_include_is_written(judged, tmp_path):
 
 
 def test_exporting_again_replaces_what_was_there(judged, tmp_path):
-    export_verdicts({STUDY: judged["test"]}, {STUDY: judged["validation"]}, tmp_path)
+    export_verdicts({STUDY: judged["test"]}, {STUDY: judged["validation"]}, NO_RUNS, tmp_path)
     before = (tmp_path / "tally.md").read_text()
-    export_verdicts({STUDY: []}, {STUDY: []}, tmp_path)
+    export_verdicts({STUDY: []}, {STUDY: []}, NO_RUNS, tmp_path)
     assert (tmp_path / "tally.md").read_text() != before
     assert len(pd.read_csv(tmp_path / f"{STUDY}.csv")) == 0
 

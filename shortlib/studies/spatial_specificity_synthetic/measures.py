@@ -13,6 +13,7 @@ from shortlib.metrics.specificity import (
     variance_closed_form,
 )
 from shortlib.studies.spatial_specificity_synthetic.fit import RULES, cohorts
+from shortlib.studies.verdicts import NotTestableError
 
 N_RESAMPLES = 2000
 
@@ -39,6 +40,8 @@ def by_specificity(metric, runs, *, selection="test"):
     ------
     ValueError
         If there is no such metric or selection rule; lists those there are.
+    NotTestableError
+        If the metric cannot be measured on these runs.
     """
     for name, value, known in (("metric", metric, METRICS), ("selection", selection, RULES)):
         if value not in known:
@@ -46,7 +49,10 @@ def by_specificity(metric, runs, *, selection="test"):
     groups = {}
     for run in sorted(runs, key=lambda run: run.seed):  # in one order, to be paired by seed
         groups.setdefault(run.settings["r"], []).append(run)
-    measured = {r: METRICS[metric](groups[r], selection) for r in sorted(groups)}
+    try:
+        measured = {r: METRICS[metric](groups[r], selection) for r in sorted(groups)}
+    except ValueError as error:  # e.g. test cases of one class only
+        raise NotTestableError(f"{metric} cannot be measured: {error}") from error
     return {r: estimate for r, estimate in measured.items() if estimate is not None}
 
 
@@ -82,7 +88,10 @@ def _cosine_of(label):
             ids, vectors = run.embeddings()
             cases = _test_cases(run, selection).set_index("case_id").loc[ids]
             units = vectors[selection].double().numpy()
-            units /= np.linalg.norm(units, axis=1, keepdims=True)
+            lengths = np.linalg.norm(units, axis=1, keepdims=True)
+            if not lengths.all():
+                raise ValueError(f"run {run.path.name}: an embedding is zero, it has no direction")
+            units /= lengths
             of_label = (cases["label"] == label).to_numpy()
             marked = cases["shortcut"].to_numpy().astype(bool)
             similarities.append(units[of_label & ~marked] @ units[of_label & marked].T)

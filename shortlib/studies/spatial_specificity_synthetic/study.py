@@ -42,7 +42,8 @@ def profiles():
 
 def claims():
     """Return the paper's claims as rules, as ``claims.yml`` states them."""
-    return _stated("claims")["claims"]
+    stated = _stated("claims")
+    return [{**c, "definition": stated["metrics"][c["metric"]]} for c in stated["claims"]]
 
 
 def published():
