@@ -49,7 +49,7 @@ def verdict_table(verdicts):
             "place": v.claim["place"],
             "published": v.claim["published"],
             "ours [95% interval]": format_estimate(v.effect),
-            "rule": rule_in_words(v.claim["rule"]),
+            "rule": rule_in_words(v.claim["rule"], v.claim["dial"]),
             "verdict": v.verdict + (f" ({v.reason})" if v.reason else ""),
             "n": v.effect.n if v.effect and v.effect.n else "–",
             "seeds": v.effect.seeds if v.effect and v.effect.seeds else "–",
@@ -74,7 +74,7 @@ def verdict_page_table(verdicts):
             {
                 "claim": " ".join(v.claim["sentence"].split()),
                 "published": v.claim["published"],
-                "rule": rule_in_words(v.claim["rule"]),
+                "rule": rule_in_words(v.claim["rule"], v.claim["dial"]),
                 PAGE_COLUMNS[-1]: [],
             },
         )

@@ -19,9 +19,7 @@ def measure_groups(study, runs, metrics, *, selection="test"):
     dict of str to dict of str to dict of int to shortlib.metrics.estimate.Estimate
     """
     return {
-        batch: {
-            metric: study.by_specificity(metric, chosen, selection=selection) for metric in metrics
-        }
+        batch: {metric: study.estimates(metric, chosen, selection=selection) for metric in metrics}
         for batch, chosen in study.groups(runs).items()
     }
 

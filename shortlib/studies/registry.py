@@ -19,7 +19,7 @@ def load_study(name):
     module
         Has ``NAME``, ``TITLE``, ``profiles()``, ``claims()``, ``published()``,
         ``requests(profile, data=..., seeds=..., data_root=...)``, ``groups(runs)`` and
-        ``by_specificity(metric, runs, selection=...)``.
+        ``estimates(metric, runs, selection=...)``.
 
     Raises
     ------

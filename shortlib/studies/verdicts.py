@@ -173,7 +173,7 @@ def verdicts_of(study, runs, *, selection="test"):
                 "runs": [run.path.name for run in chosen],
             }
             try:
-                measured = study.by_specificity(claim["metric"], chosen, selection=selection)
+                measured = study.estimates(claim["metric"], chosen, selection=selection)
                 effect = effect_of(claim["rule"], measured)
             except NotTestableError as error:
                 verdict = Verdict(claim, group, VERDICTS[-1], None, **facts, reason=str(error))
@@ -185,7 +185,7 @@ def verdicts_of(study, runs, *, selection="test"):
     return found
 
 
-def rule_in_words(rule, dial="r"):
+def rule_in_words(rule, dial):
     """Return what a rule asks, e.g. ``"r = 40 minus r = 1 is above 0.043"``; `dial` names x."""
     size, kind = rule["window"]["size"], rule["kind"]
     side, sign = ("above", 1) if rule.get("sign", 1) > 0 else ("below", -1)

@@ -29,6 +29,7 @@ def claim(name, size=0.1):
         "published": "0.7",
         "metric": "m",
         "definition": "a\n  measure",
+        "dial": "r",
         "rule": {
             "kind": "difference",
             "between": [40, 1],

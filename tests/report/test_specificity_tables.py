@@ -8,7 +8,7 @@ from shortlib.report.specificity_tables import (
     published_table,
 )
 from shortlib.studies.registry import load_study
-from shortlib.studies.spatial_specificity_synthetic.measures import by_specificity
+from shortlib.studies.spatial_specificity_synthetic.measures import estimates
 
 STUDY = load_study("spatial-specificity-synthetic")
 COSINES = ("cosine_normal", "cosine_abnormal")
@@ -25,7 +25,7 @@ def test_measures_come_by_batch_metric_and_specificity(runs):
     assert list(found["printed"]) == ["auroc", "robust_auroc"]
     assert list(found["printed"]["auroc"]) == [1, 8, 40]
     printed = [run for run in runs if run.request["variant"].startswith("printed")]
-    truth = by_specificity("auroc", printed)
+    truth = estimates("auroc", printed)
     assert found["printed"]["auroc"][8].value == truth[8].value
 
 

@@ -11,7 +11,7 @@ from shortlib.metrics import (
     variance_measure,
 )
 from shortlib.studies.spatial_specificity_synthetic.fit import cohorts
-from shortlib.studies.spatial_specificity_synthetic.measures import METRICS, by_specificity
+from shortlib.studies.spatial_specificity_synthetic.measures import METRICS, estimates
 
 CLOSED = ("variance_closed_form", "mutual_information_closed_form")
 
@@ -27,8 +27,8 @@ def cases(run, selection):
 
 @pytest.mark.parametrize("selection", ["test", "validation"])
 def test_aurocs_are_the_mean_of_scikit_learns_over_seeds(runs, selection):
-    overall = by_specificity("auroc", runs, selection=selection)
-    robust = by_specificity("robust_auroc", runs, selection=selection)
+    overall = estimates("auroc", runs, selection=selection)
+    robust = estimates("robust_auroc", runs, selection=selection)
     assert list(overall) == list(robust) == [1, 4, 40]
     for r in overall:
         tables = [cases(run, selection) for run in runs if run.settings["r"] == r]
@@ -47,14 +47,14 @@ def test_aurocs_are_the_mean_of_scikit_learns_over_seeds(runs, selection):
 def test_a_score_that_follows_the_shortcut_gets_zero_and_one_that_sees_the_label_one(make_run):
     follows = make_run(1, scores=lambda test, rule: test.shortcut.astype(float))
     sees = make_run(40, scores=lambda test, rule: test.labels.astype(float))
-    found = by_specificity("robust_auroc", [follows, sees])
+    found = estimates("robust_auroc", [follows, sees])
     assert found[1].interval() == (0.0, 0.0)
     assert found[40].interval() == (1.0, 1.0)
 
 
 def test_cosine_is_the_mean_over_all_pairs(runs):
     for label, metric in ((0, "cosine_normal"), (1, "cosine_abnormal")):
-        found = by_specificity(metric, runs)
+        found = estimates(metric, runs)
         for r, estimate in found.items():
             per_seed = []
             for run in runs:
@@ -78,7 +78,7 @@ def test_cosine_is_the_mean_over_all_pairs(runs):
 
 
 def test_embeddings_are_kept_for_the_papers_rule_only(runs):
-    assert by_specificity("cosine_normal", runs, selection="validation") == {}
+    assert estimates("cosine_normal", runs, selection="validation") == {}
 
 
 def pixel_truth(metric, run):
@@ -96,7 +96,7 @@ def pixel_truth(metric, run):
     "metric", ["variance_measure", "mutual_information_label", "mutual_information"]
 )
 def test_measures_on_pixels_are_those_of_the_metrics(runs, metric):
-    found = by_specificity(metric, runs)
+    found = estimates(metric, runs)
     for r, estimate in found.items():
         truth = np.mean([pixel_truth(metric, run) for run in runs if run.settings["r"] == r])
         assert estimate.value == pytest.approx(truth, rel=1e-9, abs=1e-12)
@@ -108,7 +108,7 @@ def test_measures_on_pixels_are_those_of_the_metrics(runs, metric):
 def test_resampled_images_are_whole_images(make_run):
     """Each resample of the variance is the variance of as many images drawn anew."""
     run = make_run(4)
-    resamples = by_specificity("variance_measure", [run])[4].resamples
+    resamples = estimates("variance_measure", [run])[4].resamples
     train = cohorts(run.settings, run.seed)["train"]
     labels = specificity_labels(train.abnormality_masks, 4)
     rng = np.random.default_rng(3)
@@ -124,7 +124,7 @@ def test_resampled_images_are_whole_images(make_run):
 def test_resamples_are_paired_by_case_and_seed(metric, make_run):
     """Runs that differ in nothing but their order differ by nothing, in every resample."""
     seeds = [make_run(4, seed=seed) for seed in range(3)]
-    one, other = by_specificity(metric, seeds), by_specificity(metric, seeds[::-1])
+    one, other = estimates(metric, seeds), estimates(metric, seeds[::-1])
     np.testing.assert_array_equal(one[4].resamples, other[4].resamples)
     assert one[4].resamples.std() > 0
 
@@ -136,14 +136,14 @@ def test_aurocs_at_two_specificities_share_their_cases(make_run):
         for r in (1, 40)
         for seed in range(3)
     ]
-    found = by_specificity("robust_auroc", runs)
+    found = estimates("robust_auroc", runs)
     assert (found[40] - found[1]).interval() == (0.0, 0.0)
     assert found[1].resamples.std() > 0.01
 
 
 def test_closed_forms_are_exact_and_follow_the_runs_parameters(make_run):
     runs = [make_run(r, model={"mu_s": -3.0}) for r in (1, 20)]
-    found = {metric: by_specificity(metric, runs) for metric in CLOSED}
+    found = {metric: estimates(metric, runs) for metric in CLOSED}
     sizes = {"n": 40, "a": 8, "b": 12}
     moments = {"mu_a": 2.0, "mu_s": -3.0, "sigma": 1.0}
     for r in (1, 20):
@@ -156,10 +156,10 @@ def test_closed_forms_are_exact_and_follow_the_runs_parameters(make_run):
 
 def test_an_unknown_metric_or_rule_is_refused_with_those_there_are():
     with pytest.raises(ValueError, match=r"metric must be one of auroc, .*, got 'luck'"):
-        by_specificity("luck", [])
+        estimates("luck", [])
     with pytest.raises(ValueError, match="selection must be one of test, validation, got 'last'"):
-        by_specificity("auroc", [], selection="last")
+        estimates("auroc", [], selection="last")
 
 
 def test_without_runs_there_is_nothing():
-    assert by_specificity("robust_auroc", []) == {}
+    assert estimates("robust_auroc", []) == {}

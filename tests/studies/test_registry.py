@@ -28,7 +28,7 @@ def test_published_tables_state_every_number_with_its_place(name):
         for row in table["rows"]:
             assert {"metric", "row", "values", "spread"} <= row.keys()
             assert all(math.isfinite(value) for value in row["values"].values())
-            load_study(name).by_specificity(row["metric"], [])
+            load_study(name).estimates(row["metric"], [])
 
 
 @pytest.mark.parametrize(
@@ -139,3 +139,9 @@ def test_the_table_of_sizes_agrees_with_the_plans():
         asked = plan(row.study, row.profile, data=row.data)
         assert row.runs == len(asked)
         assert row.seeds == len({request.seed for request in asked})
+
+
+@pytest.mark.parametrize("study", STUDIES)
+def test_what_a_profile_took_is_stated_in_words(study):
+    for profile in load_study(study).profiles()["profiles"].values():
+        assert {"one_run", "all_runs", "memory_a_run", "where"} == set(profile["measured"])

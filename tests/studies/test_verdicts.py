@@ -214,7 +214,7 @@ def fake_run(group, name, profile="smoke"):
 
 
 def fake_study(claims, groups=("slow", "fast")):
-    def by_specificity(metric, runs, *, selection):
+    def estimates(metric, runs, *, selection):
         if metric == "unkept":
             raise NotTestableError("the metric was not kept")
         shift = {"test": 0.0, "validation": -2.0}[selection]
@@ -224,7 +224,7 @@ def fake_study(claims, groups=("slow", "fast")):
         found = {group: [run for run in runs if run.group == group] for group in groups}
         return {group: chosen for group, chosen in found.items() if chosen}
 
-    return SimpleNamespace(claims=lambda: claims, groups=sort, by_specificity=by_specificity)
+    return SimpleNamespace(claims=lambda: claims, groups=sort, estimates=estimates)
 
 
 def test_verdicts_come_in_the_order_of_claims_and_groups_with_what_they_stand_on():
@@ -295,7 +295,7 @@ def test_a_claim_is_well_formed(study, claim):
     assert len(asked["window"]["from"]) > 20
     assert set(claim.get("each", ())) <= set(module.profiles()["batches"])
     # A metric that does not exist is an error of the claim, not of the runs.
-    assert module.by_specificity(claim["metric"], []) == {}
+    assert module.estimates(claim["metric"], []) == {}
 
 
 @pytest.mark.parametrize("study", STUDIES)
@@ -333,7 +333,7 @@ def test_ids_are_unique_and_dials_are_those_of_the_reference_runs(study):
     ],
 )
 def test_a_rule_in_words_states_what_judge_asks(asked, words):
-    assert rule_in_words(asked) == words
+    assert rule_in_words(asked, "r") == words
 
 
 def test_the_dial_has_the_name_that_it_is_given():

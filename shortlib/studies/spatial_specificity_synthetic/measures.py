@@ -18,7 +18,7 @@ from shortlib.studies.verdicts import NotTestableError
 N_RESAMPLES = 2000
 
 
-def by_specificity(metric, runs, *, selection="test"):
+def estimates(metric, runs, *, selection="test"):
     """Measure one metric at each spatial specificity.
 
     Parameters

@@ -9,7 +9,7 @@ import yaml
 from shortlib.data.phantoms.squares import squares
 from shortlib.runs.request import Request
 from shortlib.studies.spatial_specificity_synthetic.fit import VERSION
-from shortlib.studies.spatial_specificity_synthetic.measures import by_specificity
+from shortlib.studies.spatial_specificity_synthetic.measures import estimates
 
 NAME = "spatial-specificity-synthetic"
 TITLE = "Spatial specificity of the labels, on squares in noise"
@@ -21,8 +21,8 @@ __all__ = [
     "NAME",
     "OWN_PARAMETERS",
     "TITLE",
-    "by_specificity",
     "claims",
+    "estimates",
     "groups",
     "profiles",
     "published",
@@ -43,7 +43,10 @@ def profiles():
 def claims():
     """Return the paper's claims as rules, as ``claims.yml`` states them."""
     stated = _stated("claims")
-    return [{**c, "definition": stated["metrics"][c["metric"]]} for c in stated["claims"]]
+    return [
+        {**claim, "definition": stated["metrics"][claim["metric"]], "dial": stated["dial"]}
+        for claim in stated["claims"]
+    ]
 
 
 def published():
