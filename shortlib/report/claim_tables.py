@@ -25,8 +25,12 @@ def format_estimate(estimate, digits=3):
         return "–"
     if estimate.exact:
         return f"{estimate.value:.{digits}g}"
-    low, high = estimate.interval()
-    return f"{estimate.value:.{digits}f} [{low:.{digits}f}, {high:.{digits}f}]"
+    # Adding zero to what was rounded turns -0.00 into 0.00.
+    value, low, high = (
+        f"{round(number, digits) + 0.0:.{digits}f}"
+        for number in (estimate.value, *estimate.interval())
+    )
+    return f"{value} [{low}, {high}]"
 
 
 def verdict_table(verdicts):

@@ -169,3 +169,8 @@ def test_notebooks_are_read_as_well(verdicts, tmp_path):
 def test_an_exact_effect_stands_on_no_cases():
     formula = Verdict(claim("formula"), "", "reproduced", Estimate(1.0, np.empty(0)))
     assert SimpleNamespace(**verdict_table([formula]).iloc[0]).n == "–"
+
+
+def test_a_rounded_zero_has_no_sign():
+    nearly = Estimate(-1e-6, np.array([-1e-6, 1e-6]), 10, 1)
+    assert format_estimate(nearly, 2) == "0.00 [0.00, 0.00]"
