@@ -245,7 +245,8 @@ def keep(
 ):
     """Copy a profile's finished runs to the checkout's results, without their weights."""
     from shortlib.runs.keeping import keep_run
-    from shortlib.runs.locations import default_store, project_root
+    from shortlib.data.locations import project_root
+    from shortlib.runs.locations import default_store
 
     root = project_root()
     if root is None:

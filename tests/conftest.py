@@ -1,7 +1,9 @@
 """What tests share: a store of one's own, the smallest real run, and runs made by hand."""
 
+import os
 import shutil
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -104,3 +106,13 @@ def make_run(tmp_path_factory, smoke_request):
         return Run(path)
 
     return make
+
+
+@pytest.fixture(scope="session")
+def open_data():
+    """Folder of real images for the loaders; tests that want it are skipped without it."""
+    beside = Path(__file__).resolve().parents[2] / "shared" / "data"
+    folder = Path(os.environ.get("SHORTLIB_OPEN_DATA", beside))
+    if not folder.is_dir():
+        pytest.skip("no real images here; SHORTLIB_OPEN_DATA names their folder")
+    return folder

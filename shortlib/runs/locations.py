@@ -3,17 +3,8 @@
 import os
 from pathlib import Path
 
+from shortlib.data.locations import project_root
 from shortlib.runs.store import Store
-
-
-def project_root():
-    """Return the checkout that the package is installed from, or None.
-
-    Only an editable install (``pip install -e .``) or running inside the checkout
-    has one; a wheel does not.
-    """
-    root = Path(__file__).resolve().parents[2]
-    return root if (root / "_config.yml").exists() else None
 
 
 def default_store(results_dir=None):
