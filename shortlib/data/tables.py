@@ -1,6 +1,7 @@
 """Tables of real data sets, read strictly: every cell is what its column says."""
 
 import csv
+import gzip
 import zlib
 
 import pandas as pd
@@ -50,45 +51,45 @@ def read_table(path, columns, *, optional=(), sep=","):
         If the file is no table, is not UTF-8, lacks a column, has one twice, or a
         row has more or fewer cells than the header.
     """
+    opened = gzip.open if path.suffix == ".gz" else open
     try:
-        table = pd.read_csv(
-            path,
-            sep=sep,
-            dtype=str,
-            keep_default_na=False,
-            na_values=[],
-            encoding="utf-8-sig",
-            skipinitialspace=True,
-            index_col=False,
-            header=None,
-            on_bad_lines="error",
-            low_memory=False,
-        )
+        with opened(path, "rt", encoding="utf-8-sig", newline="") as file:
+            rows = csv.reader(file, delimiter=sep, skipinitialspace=True, strict=True)
+            header = [name.strip() for name in next(rows, [])]
+            places = _places(header, columns, optional, path)
+            body = {name: [] for name in places}
+            for row in rows:
+                if len(row) != len(header):
+                    if not row:
+                        continue  # a blank line, often the last
+                    raise DataError(
+                        "uneven row",
+                        f"has {len(row)} cells, the header has {len(header)}",
+                        path=path,
+                        row=rows.line_num,
+                    )
+                for name, place in places.items():
+                    body[name].append(row[place].strip())
     except UnicodeDecodeError as error:
         raise DataError("table is not UTF-8", str(error), path=path) from error
-    except pd.errors.EmptyDataError as error:
-        raise DataError("empty table", "there is not even a header", path=path) from error
-    except (pd.errors.ParserError, csv.Error, OSError, EOFError, zlib.error, ValueError) as error:
+    except (csv.Error, OSError, EOFError, zlib.error) as error:
         raise DataError("broken table", " ".join(str(error).split()), path=path) from error
-    header = [str(name).strip() for name in table.iloc[0].fillna("")]
-    wanted = list(columns) + [name for name in optional if name in header]
-    for name in wanted:
+    return pd.DataFrame(body, dtype=str)
+
+
+def _places(header, columns, optional, path):
+    if not any(header):
+        raise DataError("empty table", "there is not even a header", path=path)
+    places = {}
+    for name in [*columns, *(name for name in optional if name in header)]:
         if header.count(name) != 1:
-            found = ", ".join(filter(None, header)) or "none"
             kind = "column twice" if name in header else "missing column"
+            found = ", ".join(filter(None, header))
             raise DataError(
                 kind, f"{name!r} must be there once; columns are {found}"[:1000], path=path
             )
-    short = table.isna().any(axis=1)
-    if short.any():
-        row = int(short.to_numpy().argmax())
-        n = int(table.iloc[row].notna().sum())
-        raise DataError(
-            "short row", f"has {n} cells, the header has {len(header)}", path=path, row=row + 1
-        )
-    body = table.iloc[1:, [header.index(name) for name in wanted]].reset_index(drop=True)
-    body.columns = wanted
-    return body.apply(lambda column: column.str.strip())
+        places[name] = header.index(name)
+    return places
 
 
 def to_number(table, column, path, *, allowed=None, low=None, high=None, empty=None, whole=False):

@@ -1,0 +1,50 @@
+"""Rows of a table that cannot be used: each is raised or counted, then left out."""
+
+from shortlib.data.problems import DataError
+
+
+def leave_out(table, bad, kind, sentence, path, problems):
+    """Leave out rows, and say why for each of them.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        Its index is the one that :func:`shortlib.data.tables.read_table` gave, so
+        that a row's line is known after other rows were left out.
+    bad : array_like of bool, shape (n,)
+    kind : str
+        Of the problem.
+    sentence : callable
+        ``sentence(row)`` with a bad row as a mapping returns what was found and
+        what would be right.
+    path : pathlib.Path
+        Of the table.
+    problems : shortlib.data.problems.Problems
+
+    Returns
+    -------
+    pandas.DataFrame
+        The same one when no row is bad.
+    """
+    bad = bad.to_numpy(dtype=bool)
+    if not bad.any():
+        return table
+    found = table[bad]
+    for line, row in zip(found.index + 2, found.to_dict("records"), strict=True):
+        problems.add(DataError(kind, sentence(row), path=path, row=int(line)))
+    return table[~bad]
+
+
+def first_of_each(table, columns, path, problems):
+    """Leave out rows whose key occurred before.
+
+    Like :func:`shortlib.data.tables.unique`, but the index stays.
+    """
+    return leave_out(
+        table,
+        table.duplicated(columns),
+        "duplicate row",
+        lambda row: f"{', '.join(f'{name} {row[name]!r}' for name in columns)} occurs before",
+        path,
+        problems,
+    )

@@ -1,0 +1,183 @@
+"""A data set of one's own, small enough to be read by eye: index, sidecar, cohort."""
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from shortlib.data.annotations import with_annotations, write_annotations
+from shortlib.data.images import read_image
+from shortlib.data.index import Index
+from shortlib.data.paths import existing
+from shortlib.data.problems import DataError, Problems
+from shortlib.data.streamed import Streamed
+
+N, SIDE = 6, 8
+
+
+@pytest.fixture
+def pixels():
+    return np.random.default_rng(0).integers(0, 256, (N, SIDE, SIDE), dtype=np.uint8)
+
+
+@pytest.fixture
+def root(tmp_path, pixels):
+    for i, image in enumerate(pixels):
+        Image.fromarray(image).save(tmp_path / f"{i}.png")
+        (tmp_path / f"{i}.txt").write_text(f"Finding {i}.")
+    return tmp_path
+
+
+def make_index(root, on_error="raise"):
+    def image(case, size):
+        return read_image(existing(root, case["image"], "image"), size=size)
+
+    def report(case, size):
+        return existing(root, case["report"], "report").read_text()
+
+    cases = pd.DataFrame(
+        {
+            "case_id": [f"case-{i}" for i in range(N)],
+            "patient_id": [f"p{i // 2}" for i in range(N)],
+            "split": ["train"] * 4 + ["test"] * 2,
+            "image": [f"{i}.png" for i in range(N)],
+            "report": [f"{i}.txt" for i in range(N)],
+            "label": [0, 1, 0, 1, 0, 1],
+            "sex": list("FMFMFM"),
+        }
+    )
+    return Index(
+        "tiny",
+        root,
+        cases,
+        {"images": image, "reports": report},
+        size=SIDE,
+        files=("image", "report"),
+        labels=("label",),
+        label_names=("no", "yes"),
+        covariates=("sex",),
+        problems=Problems(on_error),
+    )
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_split_becomes_a_cohort(root, pixels, stream):
+    cohort = make_index(root).cohort("train", stream=stream)
+    assert cohort.name == "tiny-train"
+    assert isinstance(cohort.images, Streamed) == stream
+    np.testing.assert_array_equal(np.asarray(cohort.images)[:, 0], pixels[:4])
+    assert np.asarray(cohort.reports).tolist() == [f"Finding {i}." for i in range(4)]
+    assert cohort.labels.tolist() == [0, 1, 0, 1]
+    assert cohort.label_names == ("no", "yes")
+    assert cohort.covariates["sex"].tolist() == list("FMFM")
+    assert cohort.patient_ids.tolist() == ["p0", "p0", "p1", "p1"]
+    assert cohort.shortcut is None
+    assert cohort.abnormality_masks is None
+    assert cohort.skipped == ()
+
+
+def test_splits_may_be_joined_and_sizes_chosen(root):
+    cohort = make_index(root).cohort("test+train", size=4)
+    assert len(cohort) == N
+    assert cohort.images.shape == (N, 1, 4, 4)
+
+
+def test_an_empty_split_lists_those_there_are(root):
+    with pytest.raises(DataError, match=r"no case in 'val'; it has train \(4\), test \(2\)"):
+        make_index(root).cohort("val")
+
+
+def test_a_damaged_case_stops_or_is_counted(root, pixels):
+    (root / "1.png").write_bytes(b"broken")
+    (root / "3.txt").unlink()
+    with pytest.raises(DataError, match=r"1.png: unreadable image"):
+        make_index(root).cohort()
+    index = make_index(root, "skip")
+    with pytest.warns(UserWarning, match="tiny: 2 left out"):
+        cohort = index.cohort()
+    assert cohort.case_ids.tolist() == ["case-0", "case-2", "case-4", "case-5"]
+    np.testing.assert_array_equal(cohort.images[:, 0], pixels[[0, 2, 4, 5]])
+    assert cohort.labels.tolist() == [0, 0, 0, 1]
+    assert [error.kind for error in cohort.skipped] == ["unreadable image", "missing report"]
+
+
+def test_nothing_left_is_an_error_even_when_skipping(root):
+    for path in root.glob("*.png"):
+        path.unlink()
+    with pytest.raises(
+        DataError, match=r"no cases: none of 6 could be read; the last: .*missing image"
+    ):
+        make_index(root, "skip").cohort()
+
+
+def test_streamed_cohorts_are_cheap_to_select_and_known_by_their_files(root):
+    cohort = make_index(root).cohort(stream=True)
+    (root / "5.png").unlink()  # not needed: nothing of it is read
+    chosen = cohort[[4, 0]]
+    assert np.asarray(chosen.images).shape == (2, 1, SIDE, SIDE)
+    before = make_index(root).cohort(stream=True).checksum()
+    assert before == make_index(root).cohort(stream=True).checksum()
+    Image.fromarray(np.zeros((SIDE, SIDE), np.uint8)).save(root / "2.png")
+    assert make_index(root).cohort(stream=True).checksum() != before
+    assert make_index(root).cohort(stream=True, size=4).checksum() != before
+
+
+def annotated(root, pixels, planes=2):
+    rng = np.random.default_rng(1)
+    masks = rng.random((N, planes, SIDE, SIDE)) < 0.3
+    cohort = replace(
+        make_index(root).cohort(),
+        abnormality_masks=masks,
+        abnormality_names=tuple("ab")[:planes],
+        shortcut=rng.random((N, 2)) < 0.5,
+        shortcut_masks=rng.random((N, 2, SIDE, SIDE)) < 0.3,
+        shortcut_names=("tube", "marker"),
+        covariates=pd.DataFrame({"age": np.arange(N) + 40.5, "sex": list("MMMMMM")}),
+    )
+    for part in (cohort[:2], cohort[2:]):  # batches follow each other
+        write_annotations(root, part)
+    return cohort
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_the_sidecar_gives_back_what_was_written(root, pixels, stream):
+    written = annotated(root, pixels)
+    cohort = with_annotations(make_index(root)).cohort(stream=stream)
+    for name in ("abnormality_masks", "shortcut_masks", "shortcut"):
+        np.testing.assert_array_equal(np.asarray(getattr(cohort, name)), getattr(written, name))
+    assert cohort.abnormality_names == ("a", "b")
+    assert cohort.shortcut_names == ("tube", "marker")
+    assert cohort.covariates["age"].tolist() == written.covariates["age"].tolist()
+    assert cohort.covariates["sex"].tolist() == list("FMFMFM")  # the data set's own goes before
+    np.testing.assert_array_equal(
+        np.asarray(cohort.plane("abnormality_masks", "b")), written.abnormality_masks[:, 1]
+    )
+
+
+def test_a_set_without_sidecar_is_as_it_was(root):
+    index = make_index(root)
+    assert with_annotations(index) is index
+
+
+def test_a_case_without_annotation_stops_or_is_counted(root, pixels):
+    annotated(root, pixels)
+    path = root / "annotations" / "cases.csv"
+    lines = path.read_text().splitlines(keepends=True)
+    path.write_text("".join(line for line in lines if not line.startswith("case-3")))
+    with pytest.raises(DataError, match=r"cases.csv: no annotation: case 'case-3' has no row"):
+        with_annotations(make_index(root))
+    index = with_annotations(make_index(root, "skip"))
+    assert len(index) == N - 1
+    (root / "annotations" / "shortcut_masks" / "case-0.png").unlink()
+    with pytest.warns(UserWarning, match="2 left out"):
+        assert len(index.cohort()) == N - 2
+
+
+@pytest.mark.parametrize("text", ["[1, 2", "abnormality_masks: 3", "colours: [a]", "- a"])
+def test_a_broken_list_of_planes_is_said(root, pixels, text):
+    annotated(root, pixels)
+    (root / "annotations" / "annotations.yml").write_text(text)
+    with pytest.raises(DataError, match=r"annotations.yml: broken list of planes"):
+        with_annotations(make_index(root))
