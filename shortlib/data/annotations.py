@@ -22,7 +22,7 @@ from shortlib.data.cohort import PLANES
 from shortlib.data.images import read_planes
 from shortlib.data.paths import existing, inside
 from shortlib.data.problems import DataError
-from shortlib.data.tables import read_table, to_number, unique
+from shortlib.data.tables import read_table, table_columns, to_number, typed, unique
 
 FOLDER = "annotations"
 PREFIX = "shortcut:"
@@ -97,7 +97,7 @@ def _with_cases(index, folder):
     if not (folder / "cases.csv").exists():
         return index
     path = existing(folder, "cases.csv", "table")
-    header = pd.read_csv(path, nrows=0).columns
+    header = table_columns(path)
     flags = [name for name in header if name.startswith(PREFIX)]
     taken = set(index.cases.columns)
     others = [name for name in header if name not in (*flags, "case_id") and name not in taken]
@@ -106,10 +106,7 @@ def _with_cases(index, folder):
     )
     for name in flags:
         table[name] = to_number(table, name, path, allowed=(0, 1), whole=True).astype(bool)
-    for name in others:
-        numbers = pd.to_numeric(table[name].where(table[name] != ""), errors="coerce")
-        if numbers.notna().sum() == (table[name] != "").sum():
-            table[name] = numbers
+    table = typed(table, others)
     missing = ~index.cases["case_id"].isin(table["case_id"])
     for case_id in index.cases.loc[missing, "case_id"]:
         index.problems.add(DataError("no annotation", f"case {case_id!r} has no row", path=path))

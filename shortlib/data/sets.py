@@ -21,6 +21,7 @@ LAYOUTS = {
     "nih-cxr14": "shortlib.data.nih_cxr14",
     "image-text": "shortlib.data.image_text",
     "openi": "shortlib.data.openi",
+    "image-table": "shortlib.data.image_table",
 }
 
 

@@ -3,6 +3,7 @@
 import csv
 import gzip
 import zlib
+from contextlib import contextmanager
 
 import pandas as pd
 
@@ -51,35 +52,53 @@ def read_table(path, columns, *, optional=(), sep=","):
         If the file is no table, is not UTF-8, lacks a column, has one twice, or a
         row has more or fewer cells than the header.
     """
+    with _rows(path, sep) as (header, rows):
+        places = _places(header, columns, optional, path)
+        body = {name: [] for name in places}
+        for row in rows:
+            if len(row) != len(header):
+                if not row:
+                    continue  # a blank line, often the last
+                raise DataError(
+                    "uneven row",
+                    f"has {len(row)} cells, the header has {len(header)}",
+                    path=path,
+                    row=rows.line_num,
+                )
+            for name, place in places.items():
+                body[name].append(row[place].strip())
+    return pd.DataFrame(body, dtype=str)
+
+
+def table_columns(path, *, sep=","):
+    """Return the names of a table's columns.
+
+    Raises
+    ------
+    DataError
+        If the file is no table or has no header.
+    """
+    with _rows(path, sep) as (header, _):
+        return header
+
+
+@contextmanager
+def _rows(path, sep):
     opened = gzip.open if path.suffix == ".gz" else open
     try:
         with opened(path, "rt", encoding="utf-8-sig", newline="") as file:
             rows = csv.reader(file, delimiter=sep, skipinitialspace=True, strict=True)
             header = [name.strip() for name in next(rows, [])]
-            places = _places(header, columns, optional, path)
-            body = {name: [] for name in places}
-            for row in rows:
-                if len(row) != len(header):
-                    if not row:
-                        continue  # a blank line, often the last
-                    raise DataError(
-                        "uneven row",
-                        f"has {len(row)} cells, the header has {len(header)}",
-                        path=path,
-                        row=rows.line_num,
-                    )
-                for name, place in places.items():
-                    body[name].append(row[place].strip())
+            if not any(header):
+                raise DataError("empty table", "there is not even a header", path=path)
+            yield header, rows
     except UnicodeDecodeError as error:
         raise DataError("table is not UTF-8", str(error), path=path) from error
     except (csv.Error, OSError, EOFError, zlib.error) as error:
         raise DataError("broken table", " ".join(str(error).split()), path=path) from error
-    return pd.DataFrame(body, dtype=str)
 
 
 def _places(header, columns, optional, path):
-    if not any(header):
-        raise DataError("empty table", "there is not even a header", path=path)
     places = {}
     for name in [*columns, *(name for name in optional if name in header)]:
         if header.count(name) != 1:
@@ -144,6 +163,28 @@ def to_number(table, column, path, *, allowed=None, low=None, high=None, empty=N
     if empty is not None:
         numbers = numbers.mask(blank, empty)
     return numbers.astype("int64") if whole else numbers
+
+
+def typed(table, columns):
+    """Turn those of the columns into numbers that hold nothing but numbers and gaps.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        As :func:`read_table` returns it.
+    columns : sequence of str
+
+    Returns
+    -------
+    pandas.DataFrame
+        A copy; a gap in a column of numbers is NaN.
+    """
+    table = table.copy()
+    for name in columns:
+        numbers = pd.to_numeric(table[name].where(table[name] != "", None), errors="coerce")
+        if numbers.notna().sum() == (table[name] != "").sum() > 0:
+            table[name] = numbers.astype(float)
+    return table
 
 
 def unique(table, columns, path, problems):

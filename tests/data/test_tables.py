@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shortlib.data.problems import DataError, Problems
-from shortlib.data.tables import read_table, table_path, to_number, unique
+from shortlib.data.tables import read_table, table_columns, table_path, to_number, typed, unique
 
 
 def written(tmp_path, text, name="t.csv"):
@@ -128,3 +128,12 @@ def test_duplicate_rows_are_raised_or_counted(tmp_path):
     problems = Problems("skip")
     assert unique(table, ["id"], path, problems)["x"].tolist() == ["1", "2"]
     assert problems.counts() == {"duplicate row": 1}
+
+
+def test_columns_of_numbers_are_told_from_columns_of_text(tmp_path):
+    path = written(tmp_path, "age,sex,note\n41,F,\n,M,\n3.5,F,\n")
+    assert table_columns(path) == ["age", "sex", "note"]
+    table = typed(read_table(path, table_columns(path)), ["age", "sex", "note"])
+    np.testing.assert_array_equal(table["age"], [41, np.nan, 3.5])
+    assert table["sex"].tolist() == ["F", "M", "F"]
+    assert table["note"].tolist() == ["", "", ""]
