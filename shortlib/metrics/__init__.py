@@ -11,6 +11,7 @@ from shortlib.metrics.intervals import (
     robust_auroc_interval,
     stratified_resamples,
 )
+from shortlib.metrics.saliency import map_cosine_similarity, mass_inside
 from shortlib.metrics.specificity import (
     mutual_information,
     mutual_information_closed_form,
@@ -26,6 +27,8 @@ __all__ = [
     "auroc_over_seeds_interval",
     "bootstrap_aurocs",
     "bootstrap_aurocs_over_seeds",
+    "map_cosine_similarity",
+    "mass_inside",
     "mutual_information",
     "mutual_information_closed_form",
     "positive_fraction",

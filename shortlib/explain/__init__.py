@@ -1,0 +1,1 @@
+"""Saliency: which pixels a model's output stands on."""
