@@ -24,7 +24,7 @@ from shortlib.data.paths import existing, inside
 from shortlib.data.problems import DataError
 from shortlib.data.tables import read_table, table_columns, to_number, typed, unique
 
-FOLDER = "annotations"
+FOLDER, LIST = "annotations", "annotations.yml"
 PREFIX = "shortcut:"
 
 
@@ -51,7 +51,7 @@ def write_annotations(root, cohort, *, fields=tuple(PLANES)):
             for case_id, masks in zip(cohort.case_ids, present[field], strict=True):
                 path = inside(folder, f"{field}/{_file_name(case_id)}")
                 cv2.imwrite(str(path), _bits(np.asarray(masks)), [cv2.IMWRITE_PNG_COMPRESSION, 3])
-    (folder / "annotations.yml").write_text(yaml.safe_dump(planes, sort_keys=True))
+    (folder / LIST).write_text(yaml.safe_dump(planes, sort_keys=True))
     table = pd.DataFrame({"case_id": cohort.case_ids})
     if cohort.shortcut is not None:
         flags = cohort.shortcut.reshape(len(cohort), -1).astype(int)
@@ -73,8 +73,9 @@ def with_annotations(index):
     Returns
     -------
     shortlib.data.index.Index
-        The same one where there is no such folder. What the data set's own layout
-        holds goes before: a field that is read already stays as it is.
+        The same one where there is no such folder, or it holds none of the three: some
+        data sets keep tables of their own in a folder of that name. What the data
+        set's own layout holds goes before: a field that is read already stays as it is.
 
     Raises
     ------
@@ -82,15 +83,18 @@ def with_annotations(index):
         If the folder's files are not as this module says, or a case has no row.
     """
     folder = index.root / FOLDER
-    if not folder.is_dir():
+    stated = any((folder / name).exists() for name in (LIST, *PLANES))
+    if not stated and not (folder / "cases.csv").exists():
         return index
-    planes = _stated_planes(folder)
+    planes = _stated_planes(folder) if stated else {}
     readers, names = dict(index.readers), dict(index.planes)
     for field, planes_of_field in planes.items():
         if field not in readers:
             readers[field] = _reader(index, folder, field, planes_of_field)
             names[field] = tuple(planes_of_field)
-    return _with_cases(replace(index, readers=readers, planes=names), folder)
+    index = _with_cases(replace(index, readers=readers, planes=names), folder)
+    _check_shortcuts(index, folder)
+    return index
 
 
 def _with_cases(index, folder):
@@ -112,7 +116,7 @@ def _with_cases(index, folder):
         index.problems.add(DataError("no annotation", f"case {case_id!r} has no row", path=path))
     own = bool(index.shortcuts)  # the data set says itself which case carries what
     kept = table[["case_id", *([] if own else flags), *others]]
-    cases = index.cases[~missing].merge(kept, on="case_id", how="left", validate="one_to_one")
+    cases = index.cases[~missing].merge(kept, on="case_id", how="left", validate="many_to_one")
     shortcuts = index.shortcuts
     if flags and not own:
         shortcuts = tuple(name.removeprefix(PREFIX) for name in flags)
@@ -120,8 +124,23 @@ def _with_cases(index, folder):
     return replace(index, cases=cases, shortcuts=shortcuts, covariates=(*index.covariates, *others))
 
 
+def _check_shortcuts(index, folder):
+    shortcuts, planes = index.shortcuts, index.planes.get("shortcut_masks", ())
+    twice = [name for name in shortcuts if list(index.cases.columns).count(name) > 1]
+    if twice:
+        raise DataError(
+            "column twice", f"{twice[0]!r} is a shortcut and another column", path=folder
+        )
+    if planes and len(planes) != len(shortcuts):
+        raise DataError(
+            "shortcuts disagree",
+            f"masks are of {', '.join(planes)}; flags are of {', '.join(shortcuts) or 'none'}",
+            path=folder,
+        )
+
+
 def _stated_planes(folder):
-    path = existing(folder, "annotations.yml", "list of planes")
+    path = existing(folder, LIST, "list of planes")
     try:
         planes = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
     except (yaml.YAMLError, UnicodeDecodeError) as error:

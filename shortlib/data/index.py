@@ -49,6 +49,9 @@ class Index:
         How images are brought to a square; see :func:`shortlib.data.images.fit_to`.
     problems : shortlib.data.problems.Problems
         What was wrong so far, and whether to stop at the next one.
+    notes : tuple of str
+        What is as the data set has it and still worth knowing, e.g. images that its
+        own tables name in two parts.
     """
 
     name: str
@@ -64,6 +67,7 @@ class Index:
     planes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     fit: str = "crop"
     problems: Problems = field(default_factory=Problems)
+    notes: tuple[str, ...] = ()
 
     def __len__(self):
         return len(self.cases)

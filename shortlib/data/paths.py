@@ -32,7 +32,10 @@ def inside(root, relative):
             "hostile path", f"{text!r} is not a path below the data set's root", path=root
         )
     root = Path(root).resolve()
-    path = (root / parts).resolve()
+    try:
+        path = (root / parts).resolve()
+    except (OSError, RuntimeError) as error:  # a link that leads to itself
+        raise DataError("broken link", str(error), path=root / parts) from error
     if not path.is_relative_to(root):
         raise DataError(
             "link out of the root",

@@ -28,6 +28,13 @@ def test_links_may_not_lead_out_but_the_root_may_be_one(tmp_path):
     assert existing(tmp_path / "elsewhere", "alias.txt", "image").read_text() == "fine"
 
 
+def test_a_link_that_leads_to_itself_is_broken(tmp_path):
+    (tmp_path / "x.png").symlink_to("x.png")
+    for path in ("x.png", "x.png/y.png"):
+        with pytest.raises(DataError, match=r"x.png.*: broken link"):
+            existing(tmp_path, path, "image")
+
+
 def test_a_file_must_be_there_and_hold_something(tmp_path):
     with pytest.raises(DataError, match=r"x.png: missing image: there is no such file"):
         existing(tmp_path, "x.png", "image")
