@@ -60,19 +60,14 @@ def to_labels(table, labels, path, problems):
         Without such rows. 1 present, 0 absent, -1 uncertain, NaN not mentioned
         (an empty cell), as float32.
     """
-    wrong = pd.Series(False, index=table.index)
-    numbers = {}
-    for name in labels:
-        values = pd.to_numeric(table[name], errors="coerce").astype("float32")
-        wrong |= (table[name] != "") & ~values.isin((1, 0, -1))
-        numbers[name] = values
+    numbers = table[list(labels)].apply(pd.to_numeric, errors="coerce").astype("float32")
+    wrong = (table[list(labels)] != "") & ~numbers.isin((1, 0, -1))
 
     def sentence(row):
-        name = next(name for name in labels if row[name] != "" and not _is_label(row[name]))
-        return f"{name!r} must be 1, 0, -1 or empty, got {row[name]!r}"
+        value, name = next((row[name], name) for name in labels if wrong.at[row["line"], name])
+        return f"{name!r} must be 1, 0, -1 or empty, got {value!r}"
 
-    return leave_out(table.assign(**numbers), wrong, "bad label", sentence, path, problems)
-
-
-def _is_label(value):
-    return value in (1, 0, -1) or value != value
+    kept = leave_out(
+        table.assign(line=table.index), wrong.any(axis=1), "bad label", sentence, path, problems
+    )
+    return kept.drop(columns="line").assign(**numbers.loc[kept.index])

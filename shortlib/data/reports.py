@@ -110,7 +110,7 @@ _BLANK = re.compile(r"[^\S\n]")
 
 
 def sections(text):
-    """Divide a report into its sections.
+    r"""Divide a report into its sections.
 
     Parameters
     ----------
@@ -136,7 +136,7 @@ def sections(text):
 
     Examples
     --------
-    >>> sections("FINAL REPORT\\n FINDINGS: Clear lungs.\\n\\n Conclusion:\\n Normal.")
+    >>> sections("FINAL REPORT\n FINDINGS: Clear lungs.\n\n Conclusion:\n Normal.")
     {'FINAL REPORT': '', 'FINDINGS': 'Clear lungs.', 'IMPRESSION': 'Normal.'}
     """
     text = _LINE_END.sub("\n", text.removeprefix("\ufeff"))
@@ -155,7 +155,7 @@ def sections(text):
 
 
 def shorten(text, *, words=100):
-    """Return the part of a report that says what is on the image.
+    r"""Return the part of a report that says what is on the image.
 
     The findings and the impression, one after the other; where a report has
     neither, the comparison; where it has none of these, the whole report's first
@@ -178,7 +178,7 @@ def shorten(text, *, words=100):
 
     Examples
     --------
-    >>> shorten("IMPRESSION: Edema.\\n\\nFINDINGS:\\n Large  heart.")
+    >>> shorten("IMPRESSION: Edema.\n\nFINDINGS:\n Large  heart.")
     'Large heart. Edema.'
     """
     found = sections(text)
