@@ -22,7 +22,8 @@ from shortlib.data.cohort import PLANES
 from shortlib.data.images import read_planes
 from shortlib.data.paths import existing, inside
 from shortlib.data.problems import DataError
-from shortlib.data.tables import read_table, table_columns, to_number, typed, unique
+from shortlib.data.rows import first_of_each
+from shortlib.data.tables import read_table, table_columns, to_number, typed
 
 FOLDER, LIST = "annotations", "annotations.yml"
 PREFIX = "shortcut:"
@@ -105,7 +106,7 @@ def _with_cases(index, folder):
     flags = [name for name in header if name.startswith(PREFIX)]
     taken = set(index.cases.columns)
     others = [name for name in header if name not in (*flags, "case_id") and name not in taken]
-    table = unique(
+    table = first_of_each(
         read_table(path, ["case_id", *flags, *others]), ["case_id"], path, index.problems
     )
     for name in flags:
@@ -157,9 +158,12 @@ def _stated_planes(folder):
 
 
 def _reader(index, folder, field, names):
+    # Shortcuts are often thin: a hair, a tube. They must not vanish where images are made small.
+    keep = "any" if field == "shortcut_masks" else "half"
+
     def read(case, size):
         path = existing(folder, f"{field}/{_file_name(case['case_id'])}", "annotation")
-        masks = read_planes(path, len(names) or 1, size=size, fit=index.fit)
+        masks = read_planes(path, len(names) or 1, size=size, fit=index.fit, keep=keep)
         return masks if names else masks[0]
 
     return read

@@ -12,7 +12,8 @@ import pickletools
 import pandas as pd
 
 from shortlib.data.problems import DataError
-from shortlib.data.tables import read_table, to_number, unique
+from shortlib.data.rows import first_of_each
+from shortlib.data.tables import read_table, to_number
 
 # What it takes to write a dict of text to bool, in all protocols, and nothing that
 # imports, calls or builds anything.
@@ -47,7 +48,7 @@ def read_tubes(path, problems):
     if path.suffix in (".pkl", ".pickle"):
         labels = load_flags(path)
         return pd.Series(list(labels.values()), index=list(labels), dtype=bool)
-    table = unique(read_table(path, ["ImageId", "tube"]), ["ImageId"], path, problems)
+    table = first_of_each(read_table(path, ["ImageId", "tube"]), ["ImageId"], path, problems)
     flags = to_number(table, "tube", path, allowed=(0, 1), whole=True).astype(bool)
     return flags.set_axis(table["ImageId"])
 

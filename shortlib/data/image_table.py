@@ -16,12 +16,13 @@
 
 import numpy as np
 
+from shortlib.data.drawn_splits import split_by_shares
 from shortlib.data.images import read_image, read_mask
 from shortlib.data.index import Index
 from shortlib.data.paths import data_set_root, existing
 from shortlib.data.problems import DataError
-from shortlib.data.splits import split_by_patient
-from shortlib.data.tables import read_table, table_columns, table_path, to_number, typed, unique
+from shortlib.data.rows import first_of_each
+from shortlib.data.tables import read_table, table_columns, table_path, to_number, typed
 
 SIZE = 224
 TABLE = "cases.csv"
@@ -63,7 +64,7 @@ def read_index(root, *, problems, channels=1, fit="crop", fractions=None, seed=0
     columns = table_columns(path)
     findings = tuple(name for name in columns if name.startswith("label:"))
     labels = findings or ("label",)
-    cases = unique(
+    cases = first_of_each(
         read_table(path, ["image", *labels], optional=columns), ["image"], path, problems
     )
     label_names = ()
@@ -76,7 +77,7 @@ def read_index(root, *, problems, channels=1, fit="crop", fractions=None, seed=0
     else:
         label_names = tuple(sorted(set(cases["label"])))
         if "" in label_names:
-            row = int((cases["label"] == "").to_numpy().argmax())
+            row = int((cases["label"] == "").idxmax())
             raise DataError("bad cell", "'label' is empty", path=path, row=row + 2)
         cases["label"] = cases["label"].map({name: k for k, name in enumerate(label_names)})
     flags = [name for name in columns if name.startswith("shortcut:")]
@@ -84,13 +85,13 @@ def read_index(root, *, problems, channels=1, fit="crop", fractions=None, seed=0
         cases[name] = to_number(cases, name, path, allowed=(0, 1), whole=True).astype(bool)
     cases = cases.rename(columns={name: name.removeprefix("shortcut:") for name in flags})
     cases["case_id"] = cases["image"].str.replace(r"\.[^./]*$", "", regex=True)
-    cases = unique(cases, ["case_id"], path, problems)
+    cases = first_of_each(cases, ["case_id"], path, problems)
     cases["patient_id"] = cases["patient"] if "patient" in columns else cases["case_id"]
     if "split" not in columns:
-        strata = cases[list(labels)].to_numpy(dtype=float)
-        cases["split"] = split_by_patient(
-            cases["patient_id"], fractions or FRACTIONS, strata=strata, seed=seed
+        cases["split"] = split_by_shares(
+            cases, fractions or FRACTIONS, strata=list(labels), seed=seed, root=root
         )
+    cases = cases.reset_index(drop=True)
     known = {"image", "patient", "split", "report", "label", *findings, *flags, *MASKS}
     covariates = [name for name in columns if name not in known]
     masks = [name for name in MASKS if name in columns]

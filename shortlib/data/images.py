@@ -104,8 +104,16 @@ def read_mask(path, *, size=None, fit="crop", expected=None):
     return mask if size is None else fit_mask(mask, size, fit)
 
 
-def read_planes(path, count, *, size=None, fit="crop"):
+def read_planes(path, count, *, size=None, fit="crop", keep="half"):
     """Read masks that share one 8-bit file, a bit each.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+    count : int
+        Planes that there may be.
+    size, fit, keep
+        See :func:`fit_mask`.
 
     Returns
     -------
@@ -116,7 +124,9 @@ def read_planes(path, count, *, size=None, fit="crop"):
     if bits.ndim != 2 or bits.max(initial=0) >= 1 << count:
         raise DataError("mask is not binary", f"more than {count} planes", path=path)
     planes = [(bits >> k & 1).astype(bool) for k in range(count)]
-    return np.stack(planes if size is None else [fit_mask(plane, size, fit) for plane in planes])
+    return np.stack(
+        planes if size is None else [fit_mask(plane, size, fit, keep=keep) for plane in planes]
+    )
 
 
 def fit_to(pixels, size, fit="crop"):

@@ -38,7 +38,16 @@ def leave_out(table, bad, kind, sentence, path, problems):
 def first_of_each(table, columns, path, problems):
     """Leave out rows whose key occurred before.
 
-    Like :func:`shortlib.data.tables.unique`, but the index stays.
+    Parameters
+    ----------
+    table, path, problems
+        As for :func:`leave_out`.
+    columns : list of str
+        The key.
+
+    Returns
+    -------
+    pandas.DataFrame
     """
     return leave_out(
         table,

@@ -117,7 +117,7 @@ def to_number(table, column, path, *, allowed=None, low=None, high=None, empty=N
     Parameters
     ----------
     table : pandas.DataFrame
-        As :func:`read_table` returns it.
+        As :func:`read_table` returns it, or rows of it with their index.
     column : str
     path : pathlib.Path
         Of the table, for the error.
@@ -156,9 +156,9 @@ def to_number(table, column, path, *, allowed=None, low=None, high=None, empty=N
         due = due.replace("a number", "a whole number")
         bad |= numbers.notna() & (numbers % 1 != 0)
     if bad.any():
-        row = int(bad.to_numpy().argmax())
+        row = bad.idxmax()
         raise DataError(
-            "bad cell", f"{column!r} must be {due}, got {text.iloc[row]!r}", path=path, row=row + 2
+            "bad cell", f"{column!r} must be {due}, got {text[row]!r}", path=path, row=int(row) + 2
         )
     if empty is not None:
         numbers = numbers.mask(blank, empty)
@@ -185,28 +185,3 @@ def typed(table, columns):
         if numbers.notna().sum() == (table[name] != "").sum() > 0:
             table[name] = numbers.astype(float)
     return table
-
-
-def unique(table, columns, path, problems):
-    """Leave out rows whose key occurred before.
-
-    Parameters
-    ----------
-    table : pandas.DataFrame
-    columns : list of str
-        The key.
-    path : pathlib.Path
-    problems : shortlib.data.problems.Problems
-        Is given one ``"duplicate row"`` for each row that is left out.
-
-    Returns
-    -------
-    pandas.DataFrame
-    """
-    again = table.duplicated(columns).to_numpy()
-    for row in again.nonzero()[0]:
-        key = ", ".join(f"{name} {table[name].iloc[row]!r}" for name in columns)
-        problems.add(
-            DataError("duplicate row", f"{key} occurs before", path=path, row=int(row) + 2)
-        )
-    return table[~again].reset_index(drop=True)

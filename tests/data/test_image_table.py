@@ -110,3 +110,10 @@ def test_wrong_paths_stop_or_are_counted(root, old, new, kind):
 def test_a_wrong_root_is_said(tmp_path, root):
     with pytest.raises(DataError, match=r"wrong root: .* holds cases.csv"):
         read(root / "images")
+
+
+def test_too_few_patients_for_a_split_are_a_fault_of_the_data(root):
+    path = root / "cases.csv"
+    path.write_text("\n".join(path.read_text().splitlines()[:3]))
+    with pytest.raises(DataError, match="too few patients: 3 parts need as many"):
+        read(root)

@@ -181,3 +181,17 @@ def test_a_broken_list_of_planes_is_said(root, pixels, text):
     (root / "annotations" / "annotations.yml").write_text(text)
     with pytest.raises(DataError, match=r"annotations.yml: broken list of planes"):
         with_annotations(make_index(root))
+
+
+def test_a_thin_shortcut_is_kept_where_images_are_made_small(root):
+    hair = np.zeros((N, 1, SIDE, SIDE), bool)
+    hair[..., 3] = True
+    cohort = replace(
+        make_index(root).cohort(),
+        shortcut=np.ones((N, 1), bool),
+        shortcut_masks=hair,
+        shortcut_names=("hair",),
+    )
+    write_annotations(root, cohort)
+    small = with_annotations(make_index(root)).cohort(size=2)
+    assert small.shortcut_masks.any(axis=(1, 2, 3)).all()

@@ -36,3 +36,8 @@ def test_the_first_bad_row_stops_where_nothing_is_skipped(table):
 def test_a_good_table_comes_back_as_it_is(table):
     none = pd.Series(np.zeros(5, bool))
     assert leave_out(table, none, "odd", str, "t.csv", Problems()) is table
+
+
+def test_duplicate_rows_are_raised(table):
+    with pytest.raises(DataError, match="line 6: duplicate row: a '1' occurs before"):
+        first_of_each(table, ["a"], "t.csv", Problems())

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shortlib.data.problems import DataError, Problems
-from shortlib.data.tables import read_table, table_columns, table_path, to_number, typed, unique
+from shortlib.data.problems import DataError
+from shortlib.data.tables import read_table, table_columns, table_path, to_number, typed
 
 
 def written(tmp_path, text, name="t.csv"):
@@ -115,19 +115,16 @@ def test_values_out_of_range(tmp_path, cell, options, due):
         to_number(read_table(path, ["x"]), "x", path, **options)
 
 
+def test_a_bad_cell_is_found_by_its_line_after_rows_were_left_out(tmp_path):
+    path = written(tmp_path, "x\n1\n2\nold\n")
+    table = read_table(path, ["x"])[1:]
+    with pytest.raises(DataError, match="line 4: bad cell: 'x' must be a number, got 'old'"):
+        to_number(table, "x", path)
+
+
 def test_whole_numbers_are_integers(tmp_path):
     path = written(tmp_path, "x\n3\n4.0\n")
     assert to_number(read_table(path, ["x"]), "x", path, whole=True).tolist() == [3, 4]
-
-
-def test_duplicate_rows_are_raised_or_counted(tmp_path):
-    path = written(tmp_path, "id,x\na,1\nb,2\na,3\n")
-    table = read_table(path, ["id", "x"])
-    with pytest.raises(DataError, match="line 4: duplicate row: id 'a' occurs before"):
-        unique(table, ["id"], path, Problems())
-    problems = Problems("skip")
-    assert unique(table, ["id"], path, problems)["x"].tolist() == ["1", "2"]
-    assert problems.counts() == {"duplicate row": 1}
 
 
 def test_columns_of_numbers_are_told_from_columns_of_text(tmp_path):
