@@ -1,12 +1,13 @@
 """The ``shortlib`` command. Heavy imports wait inside the commands, so that help is quick."""
 
 import ast
-import functools
-import warnings
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from shortlib.cli_data import data_app
+from shortlib.command import in_a_sentence, print_table
 
 app = typer.Typer(
     help="Shortcut learning in medical images: studies, runs and what they show.",
@@ -16,6 +17,7 @@ app = typer.Typer(
 )
 runs_app = typer.Typer(help="Look at the runs on disk.", no_args_is_help=True)
 app.add_typer(runs_app, name="runs")
+app.add_typer(data_app, name="data")
 
 ResultsDir = Annotated[Path | None, typer.Option(help="Folder of the runs fitted here.")]
 StudyOption = Annotated[str | None, typer.Option("--study", help="Only this study's runs.")]
@@ -26,36 +28,17 @@ Variant = Annotated[str | None, typer.Option(help="Only this variant.")]
 Seed = Annotated[int | None, typer.Option(help="Only this seed.")]
 
 
-def _in_a_sentence(command):
-    """Print what went wrong as one sentence: exit 2 for what was asked, 1 for a fit."""
-
-    @functools.wraps(command)
-    def wrapped(*args, **kwargs):
-        from shortlib.runs import FitFailedError
-
-        with warnings.catch_warnings():
-            warnings.simplefilter("always", UserWarning)
-            warnings.showwarning = lambda message, *_: typer.echo(f"warning: {message}", err=True)
-            try:
-                return command(*args, **kwargs)
-            except (ValueError, FitFailedError) as error:
-                typer.echo(f"shortlib: {error}", err=True)
-                raise typer.Exit(2 if isinstance(error, ValueError) else 1) from error
-
-    return wrapped
-
-
 @app.command()
-@_in_a_sentence
+@in_a_sentence
 def studies():
     """List the studies, their profiles and how large these are."""
     from shortlib.studies.sizes import study_table
 
-    _print(study_table())
+    print_table(study_table())
 
 
 @app.command()
-@_in_a_sentence
+@in_a_sentence
 def fit(
     study: str,
     profile: Profile = "smoke",
@@ -79,7 +62,7 @@ def fit(
 
 
 @app.command()
-@_in_a_sentence
+@in_a_sentence
 def claims(
     study: StudyOption = None,
     profile: Profile = "reference",
@@ -102,7 +85,7 @@ def claims(
     for name, judged in verdicts.items():
         shown = ["id", "ours [95% interval]", "rule", "verdict", "n", "seeds"]
         typer.echo(f"{name}, profile {profile}, epochs chosen by {selection} loss")
-        _print(verdict_table(judged)[shown], empty="no claims")
+        print_table(verdict_table(judged)[shown], empty="no claims")
     if export:
         other = all_verdicts(store, profile=profile, selection="validation", studies=names)
         runs = {name: reference_runs(name, store, profile=profile) for name in names}
@@ -116,7 +99,7 @@ def claims(
 
 
 @app.command()
-@_in_a_sentence
+@in_a_sentence
 def notebook(
     source: Annotated[Path, typer.Argument(exists=True, dir_okay=False)],
     output: Path,
@@ -129,7 +112,7 @@ def notebook(
 
 
 @app.command()
-@_in_a_sentence
+@in_a_sentence
 def book(source: Path, build: Path):
     """Build the book from executed notebooks in SOURCE; the page goes to BUILD/html."""
     from shortlib.report.book import build_book
@@ -138,18 +121,18 @@ def book(source: Path, build: Path):
 
 
 @runs_app.command("list")
-@_in_a_sentence
+@in_a_sentence
 def list_runs(study: StudyOption = None, results_dir: ResultsDir = None):
     """List the runs on disk."""
     from shortlib.runs.locations import default_store
     from shortlib.runs.summary import run_table
 
     store = default_store(results_dir)
-    _print(run_table(store.runs(study)), empty=f"no runs in {store.local}")
+    print_table(run_table(store.runs(study)), empty=f"no runs in {store.local}")
 
 
 @runs_app.command()
-@_in_a_sentence
+@in_a_sentence
 def show(name: str, study: StudyOption = None, results_dir: ResultsDir = None):
     """Show one run: settings, provenance, end of its history, scores on the test cases."""
     import yaml
@@ -169,7 +152,7 @@ def show(name: str, study: StudyOption = None, results_dir: ResultsDir = None):
 
 
 @runs_app.command()
-@_in_a_sentence
+@in_a_sentence
 def why(
     name: Annotated[str | None, typer.Argument(help="A run's name or a part of it.")] = None,
     study: StudyOption = None,
@@ -197,7 +180,7 @@ def why(
 
 
 @runs_app.command()
-@_in_a_sentence
+@in_a_sentence
 def stale(study: StudyOption = None, results_dir: ResultsDir = None):
     """List the runs that were made by code that has changed since."""
     from shortlib.runs.locations import default_store
@@ -210,7 +193,7 @@ def stale(study: StudyOption = None, results_dir: ResultsDir = None):
 
 
 @runs_app.command()
-@_in_a_sentence
+@in_a_sentence
 def verify(study: StudyOption = None, results_dir: ResultsDir = None):
     """Check every run folder; print the damaged ones and exit with 1 if there are any."""
     from shortlib.runs.locations import default_store
@@ -237,15 +220,15 @@ def _name_and_value(text):
 
 
 @runs_app.command()
-@_in_a_sentence
+@in_a_sentence
 def keep(
     study: str,
     profile: Profile = "reference",
     results_dir: ResultsDir = None,
 ):
     """Copy a profile's finished runs to the checkout's results, without their weights."""
-    from shortlib.runs.keeping import keep_run
     from shortlib.data.locations import project_root
+    from shortlib.runs.keeping import keep_run
     from shortlib.runs.locations import default_store
 
     root = project_root()
@@ -288,7 +271,3 @@ def _say_why(name, reasons, *, committed=False):
         typer.echo(f"{name}: would be fitted, because")
     for reason in reasons:
         typer.echo(f"  {reason}")
-
-
-def _print(table, empty=""):
-    typer.echo(table.to_string(index=False) if len(table) else empty)

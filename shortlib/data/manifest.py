@@ -1,13 +1,16 @@
 """What a data set is, stated in ``data_manifests/<name>.yml`` and checked against a schema."""
 
+import hashlib
 from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.parse import quote
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from shortlib.data.locations import project_root
+from shortlib.data.paths import existing
 from shortlib.data.problems import DataError
 
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
@@ -79,6 +82,10 @@ class FileList(_Strict):
     table: Text
     url: Text  # with {repository}, {commit} and {path}
 
+    def address(self, row):
+        """Return the URL of a row; blanks and the like in its path are quoted."""
+        return self.url.format(**{**row, "path": quote(row["path"])})
+
 
 class Preparation(_Strict):
     """How an original becomes the file that the reader reads."""
@@ -96,6 +103,7 @@ class ByHand(_Strict):
     url: Text
     path: Text
     why: Text
+    needed: bool = True  # whether the reader cannot do without it
 
 
 class Making(_Strict):
@@ -141,6 +149,27 @@ class Manifest(_Strict):
         if self.access in ("credentialed", "by hand", "own") and not self.steps:
             raise ValueError(f"access {self.access!r} needs steps that a person can follow")
         return self
+
+    def list_checksum(self):
+        """Return the SHA-256 of all that may be fetched: URLs, paths, checksums.
+
+        Returns
+        -------
+        str or None
+            None where nothing is listed.
+        """
+        if not (self.files or self.file_list):
+            return None
+        digest = hashlib.sha256()
+        for item in (*self.files, self.file_list, *self.prepare):
+            digest.update(item.model_dump_json().encode() if item else b"")
+        if self.file_list:
+            digest.update(self.list_path().read_bytes())
+        return digest.hexdigest()
+
+    def list_path(self):
+        """Return the path of the table of files, which lies beside the manifests."""
+        return existing(manifest_folder(), self.file_list.table, "list of files")
 
     def how_to_get(self):
         """Return one sentence on how a person gets this data set."""
