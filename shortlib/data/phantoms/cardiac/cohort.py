@@ -33,8 +33,8 @@ def cardiac(
     Each image has two channels, end-diastole and end-systole of one slice, as a
     balanced steady-state cine shows it: blood and fat bright, muscle dark grey, lungs
     nearly black. The classes differ in volumes, ejection fraction, thickness of the
-    wall and how parts of it move, with overlap: see
-    :data:`shortlib.data.phantoms.cardiac.disease.KINDS`.
+    wall and how parts of it move, with overlap: see ``KINDS`` in
+    :mod:`shortlib.data.phantoms.cardiac.disease`.
 
     Parameters
     ----------
@@ -76,7 +76,7 @@ def cardiac(
         ``shortcut`` (True where the habitus is heavy) and ``shortcut_masks`` (fat
         under the skin and about the heart of those patients, where both phases show
         it); ``patient_ids``;
-        ``covariates`` as :func:`describe` lists them, and ``pixel_spacing``.
+        ``covariates`` as ``describe`` in ``patient.py`` lists them, and ``pixel_spacing``.
 
     Raises
     ------
