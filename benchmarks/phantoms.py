@@ -12,10 +12,10 @@ from tempfile import TemporaryDirectory
 
 import pandas as pd
 from joblib import Parallel, delayed
-from shortlib.data.phantoms.make import make
 
 from shortlib.data.phantoms.cardiac import cardiac
 from shortlib.data.phantoms.chest import chest
+from shortlib.data.phantoms.make import make
 from shortlib.data.phantoms.skin import skin
 from shortlib.data.sets import load
 

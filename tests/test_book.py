@@ -5,9 +5,11 @@ import json
 import re
 from pathlib import Path
 
+import pandas as pd
 import papermill
 import pytest
 import yaml
+from markdown_it import MarkdownIt
 
 from shortlib.report.book import stage
 from shortlib.report.claim_tables import IN_PROSE, contradictions
@@ -48,6 +50,13 @@ def name_of(path):
 
 everywhere = pytest.mark.parametrize("path", [*PAGES, *NOTEBOOKS], ids=name_of)
 each_notebook = pytest.mark.parametrize("path", NOTEBOOKS, ids=name_of)
+
+
+def test_tables_that_notebooks_print_become_tables():
+    """Markdown of an output is parsed by the preset named here; plain CommonMark has no tables."""
+    preset = {"gfm": "gfm-like"}[CONFIG["sphinx"]["config"]["nb_render_markdown_format"]]
+    printed = pd.DataFrame({"a": ["x"]}).to_markdown(index=False)
+    assert "<table>" in MarkdownIt(preset).render(printed)
 
 
 # The table of contents

@@ -20,8 +20,7 @@ from shortlib.data.drawn_splits import split_by_shares
 from shortlib.data.images import read_image, read_mask
 from shortlib.data.index import Index
 from shortlib.data.paths import data_set_root, existing
-from shortlib.data.problems import DataError
-from shortlib.data.rows import first_of_each
+from shortlib.data.rows import first_of_each, leave_out
 from shortlib.data.tables import read_table, table_columns, table_path, to_number, typed
 
 SIZE = 224
@@ -30,7 +29,7 @@ FRACTIONS = {"train": 0.7, "validation": 0.1, "test": 0.2}
 MASKS = {"abnormality": "abnormality_masks", "anatomy": "anatomy_masks"}
 
 
-def read_index(root, *, problems, channels=1, fit="crop", fractions=None, seed=0):
+def read_index(root, *, problems, classes=None, channels=1, fit="crop", fractions=None, seed=0):
     """List the cases of a folder of images with a table.
 
     Parameters
@@ -38,6 +37,9 @@ def read_index(root, *, problems, channels=1, fit="crop", fractions=None, seed=0
     root : str or pathlib.Path
         Holds ``cases.csv``; see the module's description for its columns.
     problems : shortlib.data.problems.Problems
+    classes : sequence of str, optional
+        The values of ``label`` in the order of the classes; of two, the second one
+        counts as positive. By default those that occur, sorted.
     channels : int
         1 for grey images, 3 for colour.
     fit : str
@@ -75,10 +77,15 @@ def read_index(root, *, problems, channels=1, fit="crop", fractions=None, seed=0
         cases = cases.rename(columns=dict(zip(findings, names, strict=True)))
         labels = tuple(names)
     else:
-        label_names = tuple(sorted(set(cases["label"])))
-        if "" in label_names:
-            row = int((cases["label"] == "").idxmax())
-            raise DataError("bad cell", "'label' is empty", path=path, row=row + 2)
+        label_names = tuple(sorted(set(cases["label"]) - {""}) if classes is None else classes)
+        cases = leave_out(
+            cases,
+            ~cases["label"].isin(label_names),
+            "bad cell",
+            lambda row: f"'label' must be one of {', '.join(label_names)}, got {row['label']!r}",
+            path,
+            problems,
+        )
         cases["label"] = cases["label"].map({name: k for k, name in enumerate(label_names)})
     flags = [name for name in columns if name.startswith("shortcut:")]
     for name in flags:

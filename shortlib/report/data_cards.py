@@ -1,6 +1,14 @@
 """What the book says of each data set: a card from its manifest and from what a check found."""
 
+import warnings
+
+from IPython.display import Markdown, display
+
 from shortlib.data.manifest import load_manifest, manifest_names
+from shortlib.data.phantoms.make import make
+from shortlib.data.sets import read_index
+from shortlib.data.verify import verify
+from shortlib.report.preview import contact_sheet
 
 ORDER = ("built-in", "open", "by hand", "credentialed", "own")
 ACCESS = {
@@ -87,6 +95,51 @@ def card(manifest, report=None, *, level=3):
         works = "; ".join(citation.text for citation in manifest.citations)
         lines += [f"**To be cited.** {works}", ""]
     return "\n".join(lines)
+
+
+def show_built_in(name, folder, overrides=None):
+    """Make a built-in set where it is missing, check it, and show its card.
+
+    Parameters
+    ----------
+    name : str
+    folder : pathlib.Path
+        Holds a folder for each data set that is here.
+    overrides : dict of str to dict, optional
+        By name of data set, parameters of :func:`shortlib.data.phantoms.make.make`; only
+        used when it is made now.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        Some of its cases.
+    """
+    root = folder / name
+    if not root.exists():
+        make(name, root, **(overrides or {}).get(name, {}))
+    manifest = load_manifest(name)
+    display(Markdown(card(manifest, verify(name, root))))
+    return contact_sheet(read_index(name, root), n=12, title=manifest.title)
+
+
+def show_cards(names, folder, *, sample=200):
+    """Show the cards of data sets, without images; check those that are here.
+
+    Parameters
+    ----------
+    names : sequence of str
+    folder : pathlib.Path
+        Holds a folder for each data set that is here.
+    sample : int
+        Cases that are opened for the check.
+    """
+    for name in names:
+        root, report = folder / name, None
+        if root.is_dir():
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", UserWarning)  # it is all in the report
+                report = verify(name, root, sample=sample)
+        display(Markdown(card(load_manifest(name), report)))
 
 
 def _how_many(manifest, report):

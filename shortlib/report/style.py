@@ -1,6 +1,7 @@
 """One look for every figure."""
 
 import matplotlib as mpl
+import matplotlib.pyplot as plt
 import seaborn as sns
 
 # Colour-blind safe, and told apart by marker and line style as well.
@@ -10,6 +11,8 @@ INK = "#333333"
 
 def use_style():
     """Set the look of figures: seaborn's white grid, readable sizes, stable SVG."""
+    # Loads the notebook's backend at once, so that figures made without pyplot are shown too.
+    plt.switch_backend(plt.get_backend())
     sns.set_theme(context="notebook", style="whitegrid", palette=PALETTE)
     mpl.rcParams.update(
         {

@@ -181,9 +181,10 @@ def watermarked(cohort, watermark, *, p_marked=0.9, p_correct=0.9, seed=0, negat
     Parameters
     ----------
     cohort : shortlib.data.Cohort
-        In memory, with several labels.
+        In memory, with labels.
     watermark : Watermark
-        With one symbol for each label.
+        With one symbol for each finding, or for each class; one alone, that of the
+        second class, where there are two.
     p_marked, p_correct, seed, negative
         See :func:`assign`.
 
@@ -192,14 +193,14 @@ def watermarked(cohort, watermark, *, p_marked=0.9, p_correct=0.9, seed=0, negat
     shortlib.data.Cohort
         ``shortcut`` has a column for each symbol, ``shortcut_masks`` one plane for all.
     """
+    _, labels = _labels(cohort, watermark)
     carries = assign(
-        cohort.require("labels"),
+        labels,
         p_marked=p_marked,
         p_correct=p_correct,
         seed=seed,
         negative=negative,
     )
-    _check_symbols(cohort, watermark)
     rng = np.random.default_rng([int(seed), 1])
     offsets = watermark.offsets(len(cohort), cohort.images.shape[-1], rng)
     images, masks = watermark.draw(torch.from_numpy(np.asarray(cohort.images)), carries, offsets)
@@ -231,9 +232,9 @@ def view_of_label(cohort, view, label, watermark, *, seed=0):
     shortlib.data.Cohort
         Images are drawn when they are read.
     """
-    _check_symbols(cohort, watermark)
+    names, _ = _labels(cohort, watermark)
     positives(cohort, label)  # says what is wrong with a label before a name is looked up
-    carries = np.array([[name == label for name in cohort.label_names]])
+    carries = np.array([[name == label for name in names]])
 
     def plant(image, case_id):
         rng = np.random.default_rng(derive_seed(seed, "watermark", case_id))
@@ -245,9 +246,16 @@ def view_of_label(cohort, view, label, watermark, *, seed=0):
     return view_of(cohort, view, plant=plant, label=label)
 
 
-def _check_symbols(cohort, watermark):
-    if len(watermark.symbols) != len(cohort.label_names):
+def _labels(cohort, watermark):
+    """Return the names and the columns of the labels that have a symbol, shape (n, k)."""
+    labels, names = cohort.require("labels"), cohort.label_names
+    if labels.ndim == 1:
+        classes = np.arange(len(names) or 2)
+        classes = classes if len(classes) > 2 else classes[1:]
+        labels = (labels[:, None] == classes).astype(float)
+        names = tuple(names[k] for k in classes) if names else ("positive",)
+    if len(watermark.symbols) != len(names):
         raise ValueError(
-            f"{len(watermark.symbols)} symbols for {len(cohort.label_names)} labels "
-            f"({', '.join(cohort.label_names)})"
+            f"{len(watermark.symbols)} symbols for {len(names)} labels ({', '.join(names)})"
         )
+    return names, labels

@@ -81,7 +81,11 @@ def test_colour_is_asked_for(root):
         ("image,label", "image,diagnosis", r"missing column: 'label' must be there once"),
         ("scan 3.png", "scan 2.png", r"line 5: duplicate row: image 'images/scan 2.png' occurs"),
         ("scan 3.png", "scan 2.jpg", r"line 5: duplicate row: case_id 'images/scan 2' occurs"),
-        ("scan 3.png,sick", "scan 3.png,", r"line 5: bad cell: 'label' is empty"),
+        (
+            "scan 3.png,sick",
+            "scan 3.png,",
+            r"line 5: bad cell: 'label' must be one of sick, well, got ''",
+        ),
         (",1,40", ",2,40", r"line 2: bad cell: 'shortcut:ruler' must be one of 0, 1, got '2'"),
     ],
 )
@@ -117,3 +121,15 @@ def test_too_few_patients_for_a_split_are_a_fault_of_the_data(root):
     path.write_text("\n".join(path.read_text().splitlines()[:3]))
     with pytest.raises(DataError, match="too few patients: 3 parts need as many"):
         read(root)
+
+
+def test_the_order_of_the_classes_may_be_given(root):
+    cohort = read(root, classes=("well", "sick")).cohort()
+    assert cohort.label_names == ("well", "sick")
+    assert cohort.labels.tolist() == [0, 1] * (N // 2)
+    with pytest.raises(
+        DataError, match="line 2: bad cell: 'label' must be one of sick, got 'well'"
+    ):
+        read(root, classes=("sick",))
+    index = read(root, "skip", classes=("sick",))
+    assert len(index) == N // 2

@@ -5,7 +5,7 @@ import pytest
 
 from shortlib.data.manifest import load_manifest, manifest_names
 from shortlib.data.verify import Check, Report
-from shortlib.report.data_cards import card, names_by_access, overview
+from shortlib.report.data_cards import card, names_by_access, overview, show_built_in, show_cards
 
 
 @pytest.mark.parametrize("name", manifest_names())
@@ -40,3 +40,20 @@ def test_failed_checks_stand_on_the_card(tmp_path):
     assert "479 here, 480 stated" in text
     good = Report(manifest.name, tmp_path, checks[1:], labels=pd.DataFrame())
     assert "all of 1 checks passed" in card(manifest, good)
+
+
+@pytest.mark.slow
+def test_a_built_in_set_is_made_checked_and_shown_once(tmp_path, capsys):
+    name = "builtin-covid-radiography"
+    figure = show_built_in(name, tmp_path, {name: {"n_per_class": 4}})
+    assert len(figure.axes) >= 12
+    made = (tmp_path / name / "made.json").stat().st_mtime_ns
+    show_built_in(name, tmp_path, {name: {"n_per_class": 9}})
+    assert (tmp_path / name / "made.json").stat().st_mtime_ns == made
+
+
+def test_sets_that_are_not_here_have_cards_without_a_check(tmp_path, monkeypatch):
+    shown = []
+    monkeypatch.setattr("shortlib.report.data_cards.display", lambda m: shown.append(m.data))
+    show_cards(["chexpert", "acdc"], tmp_path)
+    assert [("| not here |" in text) for text in shown] == [True, True]

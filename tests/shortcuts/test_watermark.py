@@ -132,3 +132,16 @@ def test_every_label_needs_a_symbol():
         watermarked(cohort, Watermark())
     with pytest.raises(ValueError, match="label must be one of a, b, got 'Edema'"):
         view_of_label(cohort, "aligned", "Edema", Watermark(symbols=("A", "B")))
+
+
+def test_two_classes_have_one_symbol_and_more_have_one_each():
+    two = replace(made_up(40), labels=np.arange(40) % 2, label_names=("none", "sick"))
+    mark = Watermark(symbols=("S",))
+    marked = watermarked(two, mark, p_marked=1, p_correct=1)
+    assert marked.shortcut.tolist() == (two.labels == 1).tolist()
+    seen = view_of_label(two, "adversarial", "sick", mark)
+    np.testing.assert_array_equal(np.asarray(seen.shortcut_masks).any(axis=(1, 2)), two.labels == 0)
+    three = replace(made_up(30), labels=np.arange(30) % 3, label_names=("a", "b", "c"))
+    assert watermarked(three, Watermark(symbols=("A", "B", "C"))).shortcut.any()
+    with pytest.raises(ValueError, match=r"1 symbols for 3 labels \(a, b, c\)"):
+        watermarked(three, mark)
