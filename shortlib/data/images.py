@@ -14,6 +14,9 @@ FITS = ("crop", "stretch", "pad")
 # moves them by a few levels.
 GREY_TOLERANCE = 12
 
+# Share of a mask that may be neither black nor white.
+GREY_EDGES = 0.05
+
 _GREY, _COLOUR = ("L", "1"), ("RGB", "P", "YCbCr")
 
 
@@ -74,6 +77,8 @@ def read_image(path, *, channels=1, size=None, fit="crop", expected=None):
 def read_mask(path, *, size=None, fit="crop", expected=None):
     """Read a mask: zero is outside, 255 (or 1) is inside.
 
+    Greys along an edge, as resampling or JPEG leave them, count from 128 on as inside.
+
     Parameters
     ----------
     path, size, fit, expected
@@ -86,21 +91,20 @@ def read_mask(path, *, size=None, fit="crop", expected=None):
     Raises
     ------
     DataError
-        If the file cannot be decoded, has another size than `expected`, or holds
-        other values than zero and one more.
+        If the file cannot be decoded, has another size than `expected`, or is not
+        black and white: more than `GREY_EDGES` of it is neither.
     """
     with decoding(path, "mask"), Image.open(path) as image:
         _check_size(image, expected, path, "mask")
         pixels = _pixels(image, path, "mask")
     if pixels.ndim == 3:
         pixels = _as_grey(pixels, path, "mask")
-    values = np.unique(pixels)
-    inner = values[values > 0]
-    if len(inner) > 1 or (len(inner) and inner[0] not in (1, 255)):
-        raise DataError(
-            "mask is not binary", f"holds {values[:6].tolist()}; a mask is 0 and 255", path=path
-        )
-    mask = pixels > 0
+    top = int(pixels.max(initial=0))
+    mask = pixels >= (128 if top > 1 else 1)
+    between = (pixels > GREY_TOLERANCE) & (pixels < 255 - GREY_TOLERANCE)
+    if 1 < top < 255 - GREY_TOLERANCE or between.mean() > GREY_EDGES:
+        values = np.unique(pixels)[:6].tolist()
+        raise DataError("mask is not binary", f"holds {values}; a mask is 0 and 255", path=path)
     return mask if size is None else fit_mask(mask, size, fit)
 
 

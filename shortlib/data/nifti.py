@@ -116,7 +116,8 @@ def read_codes(path, *, codes, like, what="ground truth"):
     ------
     DataError
         If the file is damaged, holds other values than `codes`, or its shape or
-        spacing is not the image's.
+        spacing is not the image's; a spacing of 1 mm, which is what a header says that
+        was never filled in, is not compared.
     """
     values, header = _voxels(path, 3, what)
     if header.shape != like.shape:
@@ -125,7 +126,9 @@ def read_codes(path, *, codes, like, what="ground truth"):
             f"slices, rows and columns are {header.shape}, those of its image {like.shape}",
             path=path,
         )
-    if not np.allclose(header.spacing, like.spacing, rtol=0.01):
+    # A header that nobody filled in says 1 mm; the mask then lies on its image's grid.
+    stated = not np.allclose(header.spacing, 1.0)
+    if stated and not np.allclose(header.spacing, like.spacing, rtol=0.01):
         raise DataError(
             f"wrong spacing of {what}",
             f"{_mm(header.spacing)} mm, that of its image is {_mm(like.spacing)} mm",

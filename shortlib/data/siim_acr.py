@@ -30,6 +30,7 @@ NAME = "SIIM-ACR"
 SIZE = 512
 IMAGES = "dicom-images-train"
 TABLE = "train-rle.csv"
+UNANNOTATED = ("problem", "leave out")
 TUBES = ("cxr_tube_labels.csv", "cxr_tube_dict.pkl")
 TUBE = "chest tube"
 LABELS = ("No Pneumothorax", "Pneumothorax")
@@ -64,6 +65,7 @@ def read_index(
     table=TABLE,
     tubes=None,
     tubes_only=False,
+    unannotated="problem",
     n_validation=951,
     side=None,
     headers=None,
@@ -87,6 +89,9 @@ def read_index(
     tubes_only : bool
         Leave out images without a chest-tube label, which all of the training split
         is.
+    unannotated : str
+        What an image is that the table has no row of, neither a mask nor ``-1``: a
+        ``"problem"``, or to ``"leave out"``; the index then notes how many.
     n_validation : int
         So many of the first chest-tube labels are for validation (951 in the
         released file), the others for testing.
@@ -120,8 +125,11 @@ def read_index(
     DataError
         If the root, a folder, a table or a column is missing.
     ValueError
-        If `n_validation` or `side` is no positive whole number.
+        If `n_validation` or `side` is no positive whole number, or `unannotated` is
+        unknown.
     """
+    if unannotated not in UNANNOTATED:
+        raise ValueError(f"unannotated must be one of {UNANNOTATED}, got {unannotated!r}")
     given = {"n_validation": n_validation, **({} if side is None else {"side": side})}
     for name, value in given.items():
         if isinstance(value, bool) or int(value) != value or value < 1:
@@ -129,7 +137,9 @@ def read_index(
     folders = [images] if isinstance(images, str) else list(images)
     root = data_set_root(root, NAME, holds=[*folders, table])
     path = existing(root, table, "table")
-    cases = join_rows(_listed(root, folders, problems), path, problems)
+    listed = _listed(root, folders, problems)
+    cases = join_rows(listed, path, problems, unannotated=unannotated)
+    left_out = len(listed) - len(cases)
     tubes_path = _tubes_path(root, tubes)
     cases = _with_tubes(cases, tubes_path, n_validation, problems)
     if tubes_only:
@@ -159,6 +169,9 @@ def read_index(
         covariates=covariates,
         fit=fit,
         problems=problems,
+        notes=(f"{left_out} of {len(listed)} images are left out, most for want of a row",)
+        if left_out
+        else (),
     )
 
 

@@ -8,7 +8,7 @@ from shortlib.data.rows import first_of_each, leave_out
 from shortlib.data.tables import read_table
 
 
-def join_rows(cases, path, problems):
+def join_rows(cases, path, problems, *, unannotated="problem"):
     """Join images to their rows of run lengths.
 
     Parameters
@@ -20,6 +20,8 @@ def join_rows(cases, path, problems):
     problems : shortlib.data.problems.Problems
         Is given images without a row, rows without an image, rows that occur twice,
         empty cells, and images with masks and ``-1``.
+    unannotated : str
+        What an image without a row is: a ``"problem"``, or to ``"leave out"``.
 
     Returns
     -------
@@ -58,10 +60,11 @@ def join_rows(cases, path, problems):
         path,
         problems,
     )
-    for image in cases.loc[~cases["case_id"].isin(said), "image"]:
-        problems.add(
-            DataError("no row", f"the image has none in {path.name}", path=path.parent / image)
-        )
+    if unannotated == "problem":
+        for image in cases.loc[~cases["case_id"].isin(said), "image"]:
+            problems.add(
+                DataError("no row", f"the image has none in {path.name}", path=path.parent / image)
+            )
     rows = rows[~rows["ImageId"].isin(spoilt)].assign(line=lambda table: table.index + 2)
     rows["line"] = rows["line"].astype(str)
     joined = rows.groupby("ImageId").agg(runs=("EncodedPixels", "|".join), lines=("line", " ".join))

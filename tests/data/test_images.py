@@ -118,6 +118,25 @@ def test_a_mask_in_greys_is_refused(tmp_path):
         read_mask(saved(tmp_path, RAMP))
 
 
+@pytest.mark.parametrize("codes", [[0, 1, 2], [0, 127], [0, 100, 255], [3]])
+def test_codes_of_classes_are_no_mask(tmp_path, codes):
+    pixels = np.resize(np.array(codes, np.uint8), (8, 8))
+    with pytest.raises(DataError, match="mask is not binary"):
+        read_mask(saved(tmp_path, pixels))
+
+
+def test_greys_along_an_edge_are_taken_at_half(tmp_path):
+    square = np.zeros((64, 64), np.uint8)
+    square[16:48, 16:48] = 255
+    edge = square.copy()
+    edge[16, 16:48], edge[47, 16:48] = 200, 60
+    expected = square > 0
+    expected[47] = False
+    np.testing.assert_array_equal(read_mask(saved(tmp_path, edge)), expected)
+    jpeg = read_mask(saved(tmp_path, square, "m.jpg", quality=60))
+    np.testing.assert_array_equal(jpeg, square > 0)
+
+
 def test_a_large_jpeg_is_read_at_the_wanted_size(tmp_path):
     pixels = np.tile(np.linspace(0, 255, 2000).astype(np.uint8), (1000, 1))
     path = saved(tmp_path, pixels, "x.jpg", quality=95)

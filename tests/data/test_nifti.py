@@ -155,13 +155,25 @@ def test_codes_are_read_and_checked_against_the_image(tmp_path):
         (np.full((2, 4, 4), -1, np.int16), (1.5, 1.5), "the first is -1"),
         (np.full((2, 4, 4), np.nan), (1.5, 1.5), "the first is nan"),
         (np.zeros((2, 4, 5), np.uint8), (1.5, 1.5), r"\(2, 4, 5\), those of its image \(2, 4, 4\)"),
-        (np.zeros((2, 4, 4), np.uint8), (1.0, 1.0), "1 x 1 mm, that of its image is 1.5 x 1.5 mm"),
+        (
+            np.zeros((2, 4, 4), np.uint8),
+            (1.2, 1.2),
+            "1.2 x 1.2 mm, that of its image is 1.5 x 1.5 mm",
+        ),
     ],
 )
 def test_codes_that_do_not_belong(tmp_path, values, spacing, said):
     path = write(tmp_path / "a_gt.nii.gz", values, spacing=spacing)
     with pytest.raises(DataError, match=said):
         read_codes(path, codes=CODES, like=Header((2, 4, 4), (1.5, 1.5), 8.0))
+
+
+def test_a_header_that_was_never_filled_in_takes_the_images_spacing(tmp_path):
+    image = write(tmp_path / "a.nii.gz", np.arange(32.0).reshape(2, 4, 4), spacing=(1.5, 1.5))
+    like = read_header(image)
+    codes = np.arange(32).reshape(2, 4, 4) % 4
+    path = write(tmp_path / "a_gt.nii.gz", codes.astype(np.uint8), spacing=(1.0, 1.0))
+    np.testing.assert_array_equal(read_codes(path, codes=(0, 1, 2, 3), like=like), codes)
 
 
 GRIDS = [

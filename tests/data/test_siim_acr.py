@@ -162,6 +162,19 @@ def test_several_folders_of_images(tree):
     assert len(read(tree, images=["dicom-images-train", "dicom-images-test"])) == 6
 
 
+def test_images_that_nobody_annotated_may_be_left_out(tree):
+    path = tree / "train-rle.csv"
+    lines = [line for line in path.read_text().splitlines() if not line.startswith(IDS[5])]
+    path.write_text("\n".join(lines) + "\n")
+    with pytest.raises(DataError, match="no row"):
+        read(tree)
+    index = read(tree, unannotated="leave out")
+    assert len(index) == 5
+    assert index.notes == ("1 of 6 images are left out, most for want of a row",)
+    with pytest.raises(ValueError, match="unannotated must be one of"):
+        read(tree, unannotated="forget")
+
+
 ROW_FAULTS = {
     "image without row": (ROWS[:-1], "no row", IDS[5], 5),
     "row without image": ([*ROWS, "1.2.3, -1"], "missing image", "line 9", 6),
