@@ -23,6 +23,12 @@ REPORTING = [
     for room in ("metrics", "report", "studies", "data")
     for path in sorted(Path("shortlib", room).rglob("*"))
     if path.suffix in (".py", ".yml")
+] + [str(path) for path in sorted(Path("data_manifests").rglob("*.*"))]
+# A notebook without a study fits what it shows itself, so it stands on these rooms too.
+FITTING = [
+    str(path)
+    for room in ("shortcuts", "models", "methods", "explain")
+    for path in sorted(Path("shortlib", room).rglob("*.py"))
 ]
 EXECUTED = [f"{SOURCE}/notebooks/{notebook}.ipynb" for notebook in NOTEBOOKS]
 VERDICTS = f"{SOURCE}/book/generated/claims/tally.md"
@@ -102,7 +108,7 @@ rule notebook:
         source="notebooks/{notebook}.ipynb",
         fits=lambda wildcards: fits_of(wildcards.notebook),
         committed=COMMITTED,
-        code=REPORTING,
+        code=lambda wildcards: REPORTING + (FITTING if wildcards.notebook not in STUDIES else []),
     output:
         f"{SOURCE}/notebooks/{{notebook}}.ipynb",
     params:

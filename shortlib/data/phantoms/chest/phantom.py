@@ -1,5 +1,6 @@
 """Radiograph-like chest images with findings, devices and masks, as a cohort."""
 
+import cv2
 import numpy as np
 import pandas as pd
 
@@ -121,7 +122,8 @@ def chest(
     for i in range(n):
         case = draw(first + i, settings)
         images[i, 0], scene = render(case, settings, size, erased)
-        anatomy[i] = scene.lung[LEFT] > 0.5, scene.lung[RIGHT] > 0.5, scene.heart > 0.5
+        lungs = (_whole(scene.lung[side] > 0.5) for side in (LEFT, RIGHT))
+        anatomy[i] = *lungs, scene.heart > 0.5
         for plane, finding in enumerate(labelled):
             if finding in scene.masks:
                 abnormal[i, plane] = scene.masks[finding]
@@ -148,3 +150,10 @@ def chest(
         anatomy_names=("left lung", "right lung", "heart"),
         shortcut_names=shortcuts,
     )
+
+
+def _whole(mask):
+    """Keep the largest piece of a mask: the heart's edge may cut a speck off a lung."""
+    _, pieces, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=4)
+    sizes = stats[1:, cv2.CC_STAT_AREA]
+    return pieces == 1 + sizes.argmax() if len(sizes) > 1 else mask

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy.ndimage import label
 
 from shortlib.data.phantoms.chest import Population, chest
 
@@ -203,3 +204,10 @@ def _cardiothoracic(cohort):
         return np.array([np.flatnonzero(row)[-1] - np.flatnonzero(row)[0] + 1 for row in rows])
 
     return width(heart) / width(lungs)
+
+
+def test_each_lung_is_in_one_piece():
+    for mask in (
+        chest(40, task="pneumonia", size=160, seed=1).anatomy_masks[:, :2].reshape(-1, 160, 160)
+    ):
+        assert label(mask)[1] == 1
