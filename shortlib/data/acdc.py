@@ -35,6 +35,7 @@ GROUPS = ("DCM", "HCM", "MINF", "NOR", "RV")
 SPLITS = ("official", "random", "none")
 FOLDERS = {"training": "train", "testing": "test"}
 
+_NO_PATIENTS = ("annotations", "__MACOSX")
 _MEASURED = ("height", "weight", "bmi", "frames", "slices", "spacing_x", "spacing_y", "thickness")
 
 
@@ -177,7 +178,7 @@ def _below(folder):
     return sorted(
         path.name
         for path in folder.iterdir()
-        if path.is_dir() and not path.name.startswith(".") and path.name != "annotations"
+        if path.is_dir() and not path.name.startswith(".") and path.name not in _NO_PATIENTS
     )
 
 

@@ -3,7 +3,7 @@
 A folder ``annotations`` in the root of any data set holds
 
 - ``annotations.yml``: by field of masks, the names of its planes;
-- ``<field>/<case id>.png``: 8-bit, one bit a plane, the size of the image;
+- ``<field>/<case id>.png``: 8-bit, one bit a plane, of the same field as the image;
 - ``cases.csv``: ``case_id``, ``shortcut:<name>`` (0 or 1) and covariates.
 
 Built-in data keep there what is known because they are made; anyone may add masks to a
@@ -19,7 +19,7 @@ import pandas as pd
 import yaml
 
 from shortlib.data.cohort import PLANES
-from shortlib.data.images import read_planes
+from shortlib.data.images import read_planes, same_field
 from shortlib.data.paths import existing, inside
 from shortlib.data.problems import DataError
 from shortlib.data.rows import first_of_each
@@ -27,6 +27,7 @@ from shortlib.data.tables import read_table, table_columns, to_number, typed
 
 FOLDER, LIST = "annotations", "annotations.yml"
 PREFIX = "shortcut:"
+_PICTURES = (".png", ".jpg", ".jpeg")  # whose size can be read without their pixels
 
 
 def write_annotations(root, cohort, *, fields=tuple(PLANES)):
@@ -104,8 +105,8 @@ def _with_cases(index, folder):
     path = existing(folder, "cases.csv", "table")
     header = table_columns(path)
     flags = [name for name in header if name.startswith(PREFIX)]
-    taken = set(index.cases.columns)
-    others = [name for name in header if name not in (*flags, "case_id") and name not in taken]
+    known = {"", "case_id", *flags, *index.cases.columns}  # spreadsheets add columns without a name
+    others = [name for name in header if name not in known]
     table = first_of_each(
         read_table(path, ["case_id", *flags, *others]), ["case_id"], path, index.problems
     )
@@ -163,6 +164,9 @@ def _reader(index, folder, field, names):
 
     def read(case, size):
         path = existing(folder, f"{field}/{_file_name(case['case_id'])}", "annotation")
+        image = case.get("image", "")
+        if image.lower().endswith(_PICTURES):
+            same_field(path, existing(index.root, image, "image"))
         masks = read_planes(path, len(names) or 1, size=size, fit=index.fit, keep=keep)
         return masks if names else masks[0]
 

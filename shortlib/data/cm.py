@@ -28,8 +28,7 @@ from shortlib.data.drawn_splits import split_by_shares
 from shortlib.data.index import Index
 from shortlib.data.paths import data_set_root, existing, inside
 from shortlib.data.problems import DataError
-from shortlib.data.rows import first_of_each, leave_out
-from shortlib.data.splits import leaking_patients
+from shortlib.data.rows import first_of_each, leave_out, patients_in_one_part
 from shortlib.data.tables import read_table, table_columns, typed
 
 NAME = "a cardiomyopathy cohort"
@@ -87,6 +86,7 @@ def read_index(
         column says, or the studies of one patient are in two parts.
     """
     planes = check_grid(spacing, side, planes)
+    groups = None if groups is None else tuple(map(str, groups))  # a manifest may have numbers
     root = data_set_root(root, NAME, holds=[TABLE])
     cases, covariates = _studies(existing(root, TABLE, "table"), groups, problems)
     cases, drawn = _with_files(cases, root, problems)
@@ -151,17 +151,7 @@ def _studies(path, groups, problems):
     cases = first_of_each(cases, ["case_id"], path, problems)
     cases = cases.assign(patient_id=cases["patient"])
     if "split" in cases:
-        leaking = leaking_patients(cases["patient"], cases["split"])
-        cases = leave_out(
-            cases,
-            cases["patient"].isin(list(leaking)),
-            "patient in two parts",
-            lambda row: (
-                f"studies of {row['patient']!r} are in {' and '.join(leaking[row['patient']])}"
-            ),
-            path,
-            problems,
-        )
+        cases = patients_in_one_part(cases, path, problems)
     if not len(cases):
         raise DataError("no cases", "no row of the table can be used", path=path)
     return typed(cases.reset_index(drop=True), covariates), tuple(covariates)

@@ -16,8 +16,8 @@ from shortlib.data.images import fit_to, read_image
 from shortlib.data.index import Index
 from shortlib.data.paths import data_set_root, existing
 from shortlib.data.problems import DataError
-from shortlib.data.rows import first_of_each, leave_out
-from shortlib.data.tables import read_table, to_number
+from shortlib.data.rows import first_of_each, leave_out, numbers_of_each
+from shortlib.data.tables import read_table
 
 NAME = "COVID-19 image-text pairs"
 SIZE = 224
@@ -115,7 +115,7 @@ def _listed(path, problems):
     columns = ["file", "patientid", "finding", "clinical_notes"]
     cases = read_table(path, columns, optional=["age", "sex", "view", "license"])
     if "age" in cases:
-        cases["age"] = to_number(cases, "age", path, low=0, high=120, empty=float("nan"))
+        cases = numbers_of_each(cases, "age", path, problems, low=0, high=120, empty=float("nan"))
     for column in columns:
         cases = leave_out(
             cases,

@@ -108,6 +108,31 @@ def read_mask(path, *, size=None, fit="crop", expected=None):
     return mask if size is None else fit_mask(mask, size, fit)
 
 
+def same_field(path, image):
+    """Refuse a mask whose sides are in another proportion than its image's.
+
+    Parameters
+    ----------
+    path, image : pathlib.Path
+        Of the mask and of the image; only their headers are read.
+
+    Raises
+    ------
+    DataError
+        If the mask at the image's size would be more than a pixel wider or narrower.
+    """
+    with decoding(image, "image"), Image.open(image) as opened:
+        width, height = opened.size
+    with decoding(path, "mask"), Image.open(path) as opened:
+        across, down = opened.size
+    if abs(across * height - width * down) > max(width, height, across, down):
+        raise DataError(
+            "wrong size of mask",
+            f"{across}x{down} px do not cover the field of its image of {width}x{height} px",
+            path=path,
+        )
+
+
 def read_planes(path, count, *, size=None, fit="crop", keep="half"):
     """Read masks that share one 8-bit file, a bit each.
 
@@ -141,8 +166,7 @@ def fit_to(pixels, size, fit="crop"):
     pixels : numpy.ndarray, shape (h, w) or (h, w, 3)
     size : int
     fit : str
-        ``"crop"``: the shorter side becomes `size`, the middle of the longer one is
-        kept. ``"pad"``: the longer side becomes `size`, zeros fill the rest.
+        ``"crop"``: the middle square, as large as fits, becomes `size`. ``"pad"``: the longer side becomes `size`, zeros fill the rest.
         ``"stretch"``: both sides become `size`, proportions change.
 
     Returns
@@ -161,12 +185,14 @@ def fit_to(pixels, size, fit="crop"):
     height, width = pixels.shape[:2]
     if fit == "stretch":
         return _resize(pixels, size, size)
-    scale = size / (min if fit == "crop" else max)(height, width)
+    if fit == "crop":
+        # Cut before resizing, so that a strip of an image does not become a huge one.
+        side = min(height, width)
+        top, left = (height - side) // 2, (width - side) // 2
+        return _resize(pixels[top : top + side, left : left + side], size, size)
+    scale = size / max(height, width)
     pixels = _resize(pixels, max(round(height * scale), 1), max(round(width * scale), 1))
     height, width = pixels.shape[:2]
-    if fit == "crop":
-        top, left = (height - size) // 2, (width - size) // 2
-        return np.ascontiguousarray(pixels[top : top + size, left : left + size])
     out = np.zeros((size, size, *pixels.shape[2:]), pixels.dtype)
     top, left = (size - height) // 2, (size - width) // 2
     out[top : top + height, left : left + width] = pixels

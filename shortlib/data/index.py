@@ -48,7 +48,7 @@ class Index:
     fit : str
         How images are brought to a square; see :func:`shortlib.data.images.fit_to`.
     problems : shortlib.data.problems.Problems
-        What was wrong so far, and whether to stop at the next one.
+        What was wrong when the cases were listed, and whether to stop at the next one.
     notes : tuple of str
         What is as the data set has it and still worth knowing, e.g. images that its
         own tables name in two parts.
@@ -120,14 +120,16 @@ class Index:
         DataError
             If a case cannot be read and cases are not skipped, or none is left.
         """
-        chosen = self.of(split)
+        # Problems of reading are this cohort's own: not of the next split, nor counted twice.
+        problems = replace(self.problems, found=list(self.problems.found))
+        chosen = replace(self.of(split), problems=problems)
         if not len(chosen):
             raise DataError("no cases", f"nothing of {self.name} is left to read", path=self.root)
         size = self.size if size is None else size
         read = chosen._streamed if stream else chosen._read
         kept, arrays = read(size, workers)
         rows = chosen.cases.iloc[kept].reset_index(drop=True)
-        self.problems.warn(self.name)
+        problems.warn(self.name)
         several = len(self.labels) > 1
         return Cohort(
             name=f"{self.name}-{split}" if split else self.name,
@@ -138,7 +140,7 @@ class Index:
             shortcut=_columns(rows, self.shortcuts, bool),
             shortcut_names=self.shortcuts,
             covariates=rows[list(self.covariates)] if self.covariates else None,
-            skipped=tuple(self.problems.found),
+            skipped=tuple(problems.found),
             **arrays,
             **{
                 PLANES[name]: names

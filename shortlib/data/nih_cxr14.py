@@ -112,7 +112,7 @@ def read_index(root, *, problems, side=None, fractions=None, official=None, seed
         path,
         problems,
     )
-    cases["age"] = _years(cases["age"], path)
+    cases = _with_years(cases, path, problems)
     cases["case_id"] = cases["name"].str.rsplit(".", n=1).str[0]
     cases = first_of_each(cases, ["case_id"], path, problems)
     cases["image"] = _places(root, cases["file" if "file" in cases else "name"])
@@ -214,20 +214,20 @@ def _with_labels(cases, path, problems):
     ).copy()
 
 
-def _years(ages, path):
+def _with_years(cases, path, problems):
     """Read ``58``, ``058Y`` or ``011M``; nobody is older than 120."""
-    bad = (ages != "") & ~ages.str.fullmatch(_AGE)
-    if bad.any():
-        row = bad.index[bad.to_numpy().argmax()]
-        raise DataError(
-            "bad cell",
-            f"'Patient Age' is like 58 or 058Y, got {ages[row]!r}",
-            path=path,
-            row=row + 2,
-        )
+    cases = leave_out(
+        cases,
+        (cases["age"] != "") & ~cases["age"].str.fullmatch(_AGE),
+        "bad cell",
+        lambda row: f"'Patient Age' is like 58 or 058Y, got {row['age']!r}",
+        path,
+        problems,
+    )
+    ages = cases["age"]
     unit = ages.str[-1:].map({"M": 1 / 12, "D": 1 / 365.25}).astype(float).fillna(1.0)
     years = pd.to_numeric(ages.str.rstrip("YMD").where(ages != "", None)).astype(float) * unit
-    return years.where(years <= _OLDEST)
+    return cases.assign(age=years.where(years <= _OLDEST))
 
 
 def _places(root, names):

@@ -198,7 +198,9 @@ def _listed(root, folders, problems):
         place = inside(root, folder)
         if not place.is_dir():
             raise DataError("missing folder", "the images are in it", path=Path(root) / folder)
-        for path in sorted(place.rglob("*.dcm")):
+        for path in sorted(place.rglob("*.[dD][cC][mM]")):
+            if path.name.startswith("."):
+                continue  # what macOS keeps beside a file on foreign disks
             relative = f"{folder}/{path.relative_to(place).as_posix()}"
             if path.stem in found:
                 again = f"{found[path.stem]} has the same image id"

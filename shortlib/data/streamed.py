@@ -111,9 +111,12 @@ class Streamed:
             for start in range(0, len(self), size):
                 waiting.append([pool.submit(self._one, i) for i in self._order[start:][:size]])
                 if len(waiting) == 2:
-                    yield np.stack([future.result() for future in waiting.popleft()])
+                    yield self._batch(waiting.popleft())
             for futures in waiting:
-                yield np.stack([future.result() for future in futures])
+                yield self._batch(futures)
+
+    def _batch(self, futures):
+        return np.stack([future.result() for future in futures]).astype(self.dtype, copy=False)
 
     def checksum(self):
         """Return the SHA-256 of what decides the values, without reading them."""
@@ -125,7 +128,7 @@ class Streamed:
         value = np.asarray(self._read(int(i)))
         if value.shape != self._case:
             raise ValueError(f"case {i} has shape {value.shape}, the others have {self._case}")
-        return value.astype(self.dtype, copy=False)
+        return value.astype(self.dtype, copy=False)[()]  # a text itself, not an array of it
 
     def _with(self, **changed):
         kept = {"identity": self._identity, "workers": self._workers, "order": self._order}

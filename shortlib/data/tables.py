@@ -139,7 +139,32 @@ def to_number(table, column, path, *, allowed=None, low=None, high=None, empty=N
     DataError
         Naming the line and the cell.
     """
-    text = table[column]
+    numbers, bad, due = judged(
+        table[column], allowed=allowed, low=low, high=high, empty=empty, whole=whole
+    )
+    if bad.any():
+        row = bad.idxmax()
+        sentence = f"{column!r} must be {due}, got {table.at[row, column]!r}"
+        raise DataError("bad cell", sentence, path=path, row=int(row) + 2)
+    return numbers.astype("int64") if whole else numbers
+
+
+def judged(text, *, allowed=None, low=None, high=None, empty=None, whole=False):
+    """Turn text into numbers and say which cells are not what is due.
+
+    Parameters
+    ----------
+    text : pandas.Series of str
+    allowed, low, high, empty, whole
+        As in :func:`to_number`.
+
+    Returns
+    -------
+    numbers : pandas.Series of float
+    bad : pandas.Series of bool
+    due : str
+        What would be right.
+    """
     numbers = pd.to_numeric(text.where(text != "", None), errors="coerce").astype(float)
     blank = text == ""
     bad = numbers.isna() & ~(blank if empty is not None else False)
@@ -155,14 +180,7 @@ def to_number(table, column, path, *, allowed=None, low=None, high=None, empty=N
     if whole:
         due = due.replace("a number", "a whole number")
         bad |= numbers.notna() & (numbers % 1 != 0)
-    if bad.any():
-        row = bad.idxmax()
-        raise DataError(
-            "bad cell", f"{column!r} must be {due}, got {text[row]!r}", path=path, row=int(row) + 2
-        )
-    if empty is not None:
-        numbers = numbers.mask(blank, empty)
-    return numbers.astype("int64") if whole else numbers
+    return numbers if empty is None else numbers.mask(blank, empty), bad, due
 
 
 def typed(table, columns):

@@ -282,8 +282,8 @@ BAD = {
         "wrong size of ground truth",
     ),
     "another spacing of the mask": (
-        file("01_gt", heart("ED")[1], (1.0, 1.0)),
-        "wrong spacing of ground truth: 1 x 1 mm",
+        file("01_gt", heart("ED")[1], (1.1, 1.1)),
+        "wrong spacing of ground truth: 1.1 x 1.1 mm",
     ),
     "unknown code": (file("01_gt", np.full(SHAPE, 7, np.uint8)), "unknown code in ground truth"),
     "phases disagree": (
@@ -376,3 +376,11 @@ def test_sunnybrook_frames_are_those_of_the_cine(open_data):
         for phase in ("ED", "ES"):
             frame = np.asarray(nibabel.load(root / case[phase]).dataobj)
             np.testing.assert_array_equal(whole[..., cine.phases[phase]], frame)
+
+
+def test_what_macos_leaves_behind_is_no_patient(root):
+    (root / "training" / "__MACOSX").mkdir()
+    (root / "training" / "MANDATORY_CITATION.md").write_text("Cite us.")
+    assert len(read(root)) == 6
+    patients = (root / "training").rename(root.parent / "patients")
+    assert len(read(patients)) == 4

@@ -103,6 +103,13 @@ def test_several_studies_of_a_patient_are_never_separated(tmp_path, seed):
     assert cases.drop_duplicates("patient_id")["split"].value_counts()["train"] == 8
 
 
+def test_groups_may_be_numbers(tmp_path):
+    root = write(tmp_path / "cohort", ["P1,a,1", "P2,a,0"], "patient,study,group")
+    index = read(root, groups=[0, 1], fractions={"a": 0.5, "b": 0.5})
+    assert index.label_names == ("0", "1")
+    assert index.cases["label"].tolist() == [1, 0]
+
+
 def test_a_split_of_the_table_is_kept_and_checked(tmp_path):
     rows = ["P1,a,HCM,one", "P1,b,HCM,one", "P2,a,ICM,two", "P3,a,ICM,one"]
     root = write(tmp_path / "cohort", rows, "patient,study,group,split")
@@ -110,7 +117,7 @@ def test_a_split_of_the_table_is_kept_and_checked(tmp_path):
     with pytest.raises(DataError, match=r"no case in 'test'; it has one \(3\), two \(1\)"):
         read(root).cohort("test")
     table(root, "P1,b,HCM,one", "P1,b,HCM,two")
-    with pytest.raises(DataError, match="patient in two parts: studies of 'P1' are in one and two"):
+    with pytest.raises(DataError, match="patient in two parts: 'P1' is in one and two"):
         read(root)
     skipping = Problems("skip")
     assert read_index(root, problems=skipping).cases["case_id"].tolist() == ["P2-a", "P3-a"]

@@ -133,3 +133,76 @@ def test_the_order_of_the_classes_may_be_given(root):
         read(root, classes=("sick",))
     index = read(root, "skip", classes=("sick",))
     assert len(index) == N // 2
+
+
+def columns(root, header, cells):
+    """Write the table anew: the header after the image, and the cells of image i."""
+    rows = [f"images/scan {i}.png,{cells(i)}" for i in range(N)]
+    (root / "cases.csv").write_text("\n".join([f"image,{header}", *rows]))
+
+
+def test_one_finding_alone_is_there_or_not(root):
+    columns(root, "label:edema", lambda i: "" if i == 3 else -1 if i == 4 else i % 2)
+    with pytest.raises(
+        DataError, match="line 5: bad cell: 'label:edema' must be one of 0, 1, got ''"
+    ):
+        read(root)
+    index = read(root, "skip")
+    assert index.problems.counts() == {"bad cell": 2}
+    assert index.cases["edema"].tolist() == [i % 2 for i in range(N) if i not in (3, 4)]
+
+
+@pytest.mark.parametrize(
+    ("header", "cells", "sentence"),
+    [
+        ("label,patient_id", "a,p", "column name is taken: 'patient_id' should be 'patient'"),
+        ("label,case_id", "a,p", "column name is taken: 'case_id'"),
+        ("label,ruler,shortcut:ruler", "a,1,1", "column twice: 'ruler' names two of image, label"),
+        ("label:age,label:b,age", "1,1,40", "column twice: 'age'"),
+        ("label,split", "a,", "line 2: bad cell: 'split' of 'images/scan 0.png' is empty"),
+        ("label,patient", "a,", "line 2: bad cell: 'patient' of 'images/scan 0.png' is empty"),
+    ],
+)
+def test_columns_that_would_be_misread(root, header, cells, sentence):
+    columns(root, header, lambda i: cells)
+    with pytest.raises(DataError, match=sentence):
+        read(root)
+
+
+def test_a_patient_in_two_parts_is_not_split_silently(root):
+    columns(
+        root, "label,patient,split", lambda i: f"a,p{i // 2},{'test' if i in (3, 8, 9) else 'x'}"
+    )
+    with pytest.raises(DataError, match="line 4: patient in two parts: 'p1' is in test and x"):
+        read(root)
+    index = read(root, "skip")
+    assert index.problems.counts() == {"patient in two parts": 2}
+    assert len(index) == N - 2
+
+
+@pytest.mark.parametrize("header", ["label:x,label:y", "label,shortcut:x"])
+def test_a_bad_cell_is_counted(root, header):
+    columns(root, header, lambda i: f"1,{7 if i == 5 else i % 2}")
+    index = read(root, "skip")
+    assert index.problems.counts() == {"bad cell": 1}
+    assert len(index) == N - 1
+
+
+def test_columns_without_a_name_and_classes_that_are_numbers(root):
+    columns(root, "label,,", lambda i: f"{i % 2},,")
+    index = read(root, classes=[1, 0])
+    assert (index.label_names, index.covariates) == (("1", "0"), ())
+    assert index.cases["label"].tolist() == [1, 0] * (N // 2)
+
+
+def test_a_mask_covers_the_field_of_its_image(root):
+    half = np.zeros((5, 7), np.uint8)
+    half[:, :3] = 255
+    Image.fromarray(half).save(root / "masks" / "1.png")
+    full = half.repeat(2, axis=0).repeat(2, axis=1)
+    Image.fromarray(full).save(root / "masks" / "3.png")
+    cohort = read(root).cohort(size=10)
+    np.testing.assert_array_equal(*cohort.abnormality_masks[[1, 3]])
+    Image.fromarray(np.zeros((10, 10), np.uint8)).save(root / "masks" / "1.png")
+    with pytest.raises(DataError, match=r"1.png: wrong size of mask: 10x10 px .* 14x10 px"):
+        read(root).cohort(size=10)

@@ -1,4 +1,5 @@
 import io
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -151,6 +152,15 @@ def test_every_fit_gives_a_square_and_keeps_a_constant(shape, fit, size):
     fitted = fit_to(np.full(shape, 7, np.uint8), size, fit)
     assert fitted.shape == (size, size)
     assert set(np.unique(fitted)) <= ({0, 7} if fit == "pad" else {7})
+
+
+def test_a_strip_of_an_image_takes_no_more_memory_than_it_has():
+    strip = np.full((1, 200_000), 7, np.uint8)
+    tracemalloc.start()
+    assert fit_to(strip, 224, "crop").shape == (224, 224)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 5e6
 
 
 def test_crop_keeps_the_middle_and_pad_keeps_all():

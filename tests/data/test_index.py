@@ -195,3 +195,27 @@ def test_a_thin_shortcut_is_kept_where_images_are_made_small(root):
     write_annotations(root, cohort)
     small = with_annotations(make_index(root)).cohort(size=2)
     assert small.shortcut_masks.any(axis=(1, 2, 3)).all()
+
+
+def test_what_one_cohort_left_out_is_not_told_of_the_next(root):
+    (root / "1.png").write_bytes(b"broken")
+    index = make_index(root, "skip")
+    for _ in range(2):
+        with pytest.warns(UserWarning, match="tiny: 1 left out"):
+            assert len(index.cohort("train").skipped) == 1
+    assert index.cohort("test").skipped == ()
+
+
+def test_annotations_cover_the_field_of_their_image(root, pixels):
+    annotated(root, pixels)
+    path = root / "annotations" / "abnormality_masks" / "case-0.png"
+    Image.fromarray(np.zeros((SIDE, 2 * SIDE), np.uint8)).save(path)
+    with pytest.raises(DataError, match=r"case-0.png: wrong size of mask: "):
+        with_annotations(make_index(root)).cohort()
+
+
+def test_annotations_from_a_spreadsheet_may_have_columns_without_a_name(root, pixels):
+    annotated(root, pixels)
+    path = root / "annotations" / "cases.csv"
+    path.write_text("".join(f"{line},,\n" for line in path.read_text().splitlines()))
+    assert with_annotations(make_index(root)).covariates == ("sex", "age")

@@ -263,3 +263,34 @@ def test_min_max_by_hand():
     np.testing.assert_allclose(min_max(volume), [[[0, 0, 0.25], [0.5, 1, 0]]])
     assert not min_max(np.zeros((1, 2, 2), np.float32)).any()
     np.testing.assert_array_equal(min_max(np.array([[0, 7, 7]], np.float32)), [[0, 1, 1]])
+
+
+@pytest.mark.parametrize("dtype", [np.int16, np.uint8])
+def test_codes_that_were_stored_with_a_slope_are_whole_again(tmp_path, dtype):
+    codes = np.arange(16).reshape(1, 4, 4) % 4
+    image = nibabel.Nifti1Image(codes.T.astype(np.float64), np.eye(4))
+    image.header.set_data_dtype(dtype)
+    nibabel.save(image, tmp_path / "gt.nii.gz")
+    stored = nibabel.load(tmp_path / "gt.nii.gz").get_fdata()
+    assert (stored % 1 != 0).any()
+    like = Header((1, 4, 4), (1.0, 1.0), 1.0)
+    found = read_codes(tmp_path / "gt.nii.gz", codes=CODES, like=like)
+    np.testing.assert_array_equal(found, codes)
+
+
+@pytest.mark.parametrize("odd", [0.5, 1.01, np.nan])
+def test_codes_are_not_rounded_from_afar(tmp_path, odd):
+    codes = np.zeros((1, 4, 4), np.float32)
+    codes[0, 1, 1] = odd
+    path = write(tmp_path / "gt.nii.gz", codes)
+    with pytest.raises(DataError, match="unknown code in ground truth: 1 voxels are none of"):
+        read_codes(path, codes=CODES, like=Header((1, 4, 4), (1.5, 1.5), 8.0))
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_the_sign_of_a_spacing_says_nothing_beside_one_of_1_mm(tmp_path):
+    path = write(tmp_path / "a.nii", np.ones((3, 4, 5), np.uint8), spacing=(1.0, 1.25))
+    data = bytearray(path.read_bytes())
+    data[80:84] = struct.pack("<f", -1.25)
+    path.write_bytes(data)
+    assert read_header(path).spacing == (1.0, 1.25)

@@ -3,7 +3,12 @@ import pandas as pd
 import pytest
 
 from shortlib.data.problems import DataError, Problems
-from shortlib.data.rows import first_of_each, leave_out
+from shortlib.data.rows import (
+    first_of_each,
+    leave_out,
+    numbers_of_each,
+    patients_in_one_part,
+)
 
 
 @pytest.fixture
@@ -41,3 +46,22 @@ def test_a_good_table_comes_back_as_it_is(table):
 def test_duplicate_rows_are_raised(table):
     with pytest.raises(DataError, match="line 6: duplicate row: a '1' occurs before"):
         first_of_each(table, ["a"], "t.csv", Problems())
+
+
+def test_rows_that_hold_no_number_are_left_out(table):
+    problems = Problems("skip")
+    kept = numbers_of_each(table, "a", "t.csv", problems, high=1)
+    assert kept["a"].tolist() == [1.0, 1.0]
+    assert kept["b"].tolist() == ["p", "p"]
+    assert [error.row for error in problems.found] == [3, 4, 5]
+    assert "'a' must be a number from -inf to 1, got 'x'" in str(problems.found[0])
+    with pytest.raises(DataError, match=r"t.csv, line 3: bad cell: 'a' must be a number, got 'x'"):
+        numbers_of_each(table, "a", "t.csv", Problems("raise"))
+
+
+def test_patients_in_two_parts_are_left_out_of_both():
+    table = pd.DataFrame({"patient": list("aabbc"), "split": ["x", "y", "x", "x", "y"]})
+    problems = Problems("skip")
+    assert patients_in_one_part(table, "t.csv", problems)["patient"].tolist() == list("bbc")
+    assert problems.counts() == {"patient in two parts": 2}
+    assert "'a' is in x and y" in str(problems.found[0])

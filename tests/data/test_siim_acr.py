@@ -339,3 +339,10 @@ def test_the_released_tube_labels(tree, open_data):
         shortcut = index.cohort("validation+test").shortcut
     ids = index.of("validation+test").cases["case_id"]
     np.testing.assert_array_equal(shortcut, flags[ids])
+
+
+def test_spellings_of_the_files(tree):
+    first = tree / place_of(IDS[0])
+    (first.parent / f"._{first.name}").write_bytes(b"\0\5\x16\7")
+    first.rename(first.with_suffix(".DCM"))
+    assert read(tree).cohort(size=SIDE).case_ids.tolist() == IDS

@@ -117,3 +117,11 @@ def test_text_streams_too():
     texts = ["no finding", "effusion"]
     streamed = Streamed(lambda i: texts[i], 2, (), object, identity="")
     assert streamed[:].tolist() == texts
+
+
+def test_texts_are_texts_one_by_one_and_together():
+    texts = Streamed(lambda i: "abc"[i], 3, (), object, identity="texts")
+    assert [type(text) for text in (texts[1], texts[:][1], next(iter(texts)))] == [str] * 3
+    batches = list(texts.batches(2))
+    assert [batch.tolist() for batch in batches] == [["a", "b"], ["c"]]
+    assert {batch.dtype for batch in batches} == {np.dtype(object)}
