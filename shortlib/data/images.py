@@ -166,8 +166,9 @@ def fit_to(pixels, size, fit="crop"):
     pixels : numpy.ndarray, shape (h, w) or (h, w, 3)
     size : int
     fit : str
-        ``"crop"``: the middle square, as large as fits, becomes `size`. ``"pad"``: the longer side becomes `size`, zeros fill the rest.
-        ``"stretch"``: both sides become `size`, proportions change.
+        ``"crop"``: the middle square, as large as fits, becomes `size`. ``"pad"``: the
+        longer side becomes `size`, zeros fill the rest. ``"stretch"``: both sides
+        become `size`, proportions change.
 
     Returns
     -------
