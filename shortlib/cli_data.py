@@ -61,7 +61,9 @@ def make(
     name: Annotated[str, typer.Argument(help="A built-in data set, or all.")] = "all",
     root: Root = None,
     seed: Annotated[int | None, typer.Option(help="The manifest's by default.")] = None,
-    jobs: Annotated[int | None, typer.Option(help="Processes that draw; one a core.")] = None,
+    jobs: Annotated[
+        int | None, typer.Option(min=1, help="Processes that draw; one a core.")
+    ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace what is there.")] = False,
 ):
     """Make a built-in data set in the layout of the real one; what is there stays."""
@@ -103,10 +105,7 @@ def verify(
         name, root, sample=sample, deep=not shallow, workers=jobs or _cores(), progress=not quiet
     )
     typer.echo(f"{name}: {report.root}\n")
-    columns = report.table()
-    typer.echo(
-        tabulate(columns, headers="keys", tablefmt="plain", showindex=False, maxcolwidths=60)
-    )
+    typer.echo(_fitting(report.table()))
     histogram = report.histogram()
     if histogram is not None:
         if len(report.labels.columns) > 1:
@@ -147,6 +146,29 @@ def preview(
     figure.savefig(out, dpi=150)
     index.problems.warn(name)
     typer.echo(out)
+
+
+def _fitting(table):
+    """Print a table of checks, wrapped so that it fits the terminal."""
+    from shutil import get_terminal_size
+
+    from tabulate import tabulate
+
+    wide = {name: max(len(name), table[name].map(len).max()) for name in table}
+    # Two blanks between columns. What was found gives way first, down to a readable width.
+    room = get_terminal_size((100, 24)).columns - 2 * (len(wide) - 1) - sum(wide.values())
+    for name, least in (("found", 24), ("what", 20)):
+        narrower = min(max(wide[name] + room, least), wide[name])
+        room += wide[name] - narrower
+        wide[name] = narrower
+    return tabulate(
+        table,
+        headers="keys",
+        tablefmt="plain",
+        showindex=False,
+        maxcolwidths=list(wide.values()),
+        disable_numparse=True,
+    )
 
 
 def _cores():

@@ -1,3 +1,5 @@
+import errno
+import os
 import re
 import shutil
 import subprocess
@@ -5,10 +7,12 @@ import sys
 
 import numpy as np
 import pytest
+import typer
 from PIL import Image
 from typer.testing import CliRunner
 
 from shortlib.cli import app
+from shortlib.command import in_a_sentence
 
 BUILT_IN = "builtin-covid-radiography"
 CLASSES = ("COVID", "Lung_Opacity", "Normal", "Viral Pneumonia")
@@ -116,7 +120,7 @@ def test_make_then_verify_then_preview(data, writer):
     assert output.startswith(f"{BUILT_IN} made in ")
     code, output = data("make", BUILT_IN)
     assert code == 2
-    assert "it is there already; force replaces it" in output
+    assert "it is there already; force (--force) replaces it" in output
     code, output = data("verify", BUILT_IN, "--quiet", "--sample", "4")
     assert code == 0
     assert "4 (a sample of 20)" in output
@@ -158,3 +162,41 @@ def test_verify_of_what_is_not_here_says_how_to_get_it(data):
     code, output = data("verify", "acdc")
     assert code == 2
     assert "no data: `shortlib data show acdc` has the steps" in output
+
+
+@pytest.mark.parametrize("word", ["make", "fetch"])
+def test_a_place_that_is_a_file_is_said_in_a_sentence(data, writer, tmp_path, word):
+    (tmp_path / "data").write_text("not a folder")
+    name = BUILT_IN if word == "make" else "covid-cxr-lungmask"
+    mirror = tmp_path / "mirror" / name / "COVID" / "images"
+    mirror.mkdir(parents=True)
+    code, output = data(word, name, *(("--from", tmp_path / "mirror") if word == "fetch" else ()))
+    assert code == 2
+    assert output.splitlines()[-1].startswith("shortlib: ")
+    assert "Traceback" not in output
+
+
+@pytest.mark.parametrize(
+    ("number", "code"), [(errno.EACCES, 2), (errno.ENOSPC, 2), (errno.EIO, None)]
+)
+def test_what_the_place_refuses_is_a_sentence_and_a_mistake_of_ours_is_not(number, code):
+    @in_a_sentence
+    def command():
+        raise OSError(number, os.strerror(number), "some/folder")
+
+    with pytest.raises(OSError if code is None else typer.Exit) as caught:
+        command()
+    assert getattr(caught.value, "exit_code", None) == code
+
+
+@pytest.mark.parametrize("columns", [80, 100])
+def test_the_table_of_checks_fits_the_terminal(data, writer, monkeypatch, columns):
+    data("make", BUILT_IN)
+    changed = next((data.folder / BUILT_IN).glob("Viral*/images/*.png"))
+    changed.write_bytes(b"")
+    monkeypatch.setenv("COLUMNS", str(columns))
+    code, output = data("verify", BUILT_IN, "--quiet")
+    assert code == 1
+    table = output.split("\n\n")[1]
+    assert "empty image" in " ".join(table.split())
+    assert max(map(len, table.splitlines())) <= columns

@@ -14,7 +14,7 @@ from shortlib.data.problems import DataError
 
 CHUNK = 1 << 16
 TRIES = 4
-TIMEOUT = (10, 60)  # seconds to connect, and between two pieces
+TIMEOUT = (10, 20)  # seconds, to be reached and to answer
 
 # What passes when one waits: too many requests, and a server's own trouble.
 _PASSING = (408, 429, 500, 502, 503, 504)

@@ -73,7 +73,11 @@ def read_index(root, *, problems, classes=None, channels=1, fit="crop", fraction
     flags = [name for name in columns if name.startswith(SHORTCUT)]
     cases = read_table(path, ["image", *(findings or ["label"])], optional=columns)
     cases = first_of_each(cases, ["image"], path, problems)
-    for name in ("patient", "split"):
+    if findings and "label" in columns:
+        raise DataError(
+            "two kinds of labels", f"'label' stands beside {findings[0]!r}; keep one", path=path
+        )
+    for name in ("patient", "split", "anatomy"):
         if name in columns:
             cases = leave_out(
                 cases,
@@ -149,6 +153,8 @@ def _with_labels(cases, findings, classes, path, problems):
         return cases, ()
     names = sorted(set(cases["label"]) - {""}) if classes is None else map(str, classes)
     names = tuple(names)
+    if not names:
+        raise DataError("no labels", "'label' is empty in every row", path=path)
     cases = leave_out(
         cases,
         ~cases["label"].isin(names),

@@ -224,7 +224,11 @@ def _checksums(place, record, workers):
     with ThreadPoolExecutor(workers) as pool:
         states = list(pool.map(state, items))
     bad = [f"{file} ({how})" for (file, _), how in zip(items, states, strict=True) if how]
-    found = f"{len(bad)} others, the first: {bad[0]}" if bad else f"{len(items)} files are"
+    found = (
+        f"{len(bad)} of {len(items)} are not, the first: {bad[0]}"
+        if bad
+        else f"{len(items)} files are"
+    )
     checks = [Check("checksums", "as recorded", found, FAILED if bad else OK)]
     if record.get("mode") == "prepared copy":
         due = "as listed" if record["list_sha256"] else "nobody published any"

@@ -206,3 +206,26 @@ def test_a_mask_covers_the_field_of_its_image(root):
     Image.fromarray(np.zeros((10, 10), np.uint8)).save(root / "masks" / "1.png")
     with pytest.raises(DataError, match=r"1.png: wrong size of mask: 10x10 px .* 14x10 px"):
         read(root).cohort(size=10)
+
+
+def test_labels_are_of_one_kind(root):
+    rewrite(root, "image,label,patient", "image,label,label:edema", 1)
+    with pytest.raises(DataError, match="two kinds of labels: 'label' stands beside 'label:edema'"):
+        read(root)
+
+
+def test_a_case_without_anatomy_stops_or_is_counted(root):
+    rewrite(root, ",age", ",anatomy", 1)
+    rewrite(root, ",41", ",", 1)
+    with pytest.raises(
+        DataError, match=r"line 3: bad cell: 'anatomy' of 'images/scan 1.png' is emp"
+    ):
+        read(root)
+    assert len(read(root, "skip")) == N - 1
+
+
+def test_a_table_without_any_label_is_said(root):
+    path = root / "cases.csv"
+    path.write_text(path.read_text().replace(",sick", ",").replace(",well", ","))
+    with pytest.raises(DataError, match="'label' is empty in every row"):
+        read(root)

@@ -75,7 +75,9 @@ def make(name, root=None, *, seed=None, n_jobs=None, force=False, **overrides):
     parameters = {**manifest.make.parameters, **given}
     known = _checked(manifest.make.writer, write, parameters)
     if is_taken(target) and not force:
-        raise DataError("folder is taken", "it is there already; force replaces it", path=target)
+        raise DataError(
+            "folder is taken", "it is there already; force (--force) replaces it", path=target
+        )
     jobs = {"n_jobs": n_jobs} if n_jobs is not None and "n_jobs" in known else {}
     with placed(target, force=force) as filling:
         if filling is not None:
