@@ -36,7 +36,7 @@ book: env ## fit what is missing, run the notebooks, build the book (PROFILE=wor
 	@echo "The book: $(CURDIR)/$(PAGE)"
 
 test: env lint ## all checks: lint, unit tests, notebooks and book in the smoke profile
-	$(BIN)/python -m pytest -m "not notebooks" -n $(JOBS) --dist loadfile $(PYTEST_FLAGS)
+	$(BIN)/python -m pytest -m "not notebooks" -n $(JOBS) --dist worksteal $(PYTEST_FLAGS)
 	$(BIN)/snakemake book --cores $(JOBS) --config profile=smoke build=build/smoke
 
 unit: env ## the quick tests only, up to the first failure
