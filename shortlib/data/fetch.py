@@ -16,7 +16,7 @@ from shortlib.data.file_lists import read_file_list
 from shortlib.data.manifest import load_manifest
 from shortlib.data.mirrors import copy_of, original_in, prepared_in
 from shortlib.data.paths import inside
-from shortlib.data.placing import is_taken, placed
+from shortlib.data.placing import is_taken, placed, read_record
 from shortlib.data.prepare import check_prepared, preparation_of, prepare
 from shortlib.data.problems import DataError
 from shortlib.data.sets import read_index, root_of
@@ -124,15 +124,7 @@ def recorded(root):
     DataError
         If the record is there and cannot be read.
     """
-    path = Path(root) / RECORD
-    if not path.is_file():
-        return None
-    try:
-        record = json.loads(path.read_text(encoding="utf-8"))
-        record["sha256"].items()
-    except (ValueError, KeyError, AttributeError, TypeError, OSError) as error:
-        raise DataError("broken record", f"{error!r}; fetch the set again", path=path) from error
-    return record
+    return read_record(Path(root) / RECORD, ["sha256"], "fetch the set again")
 
 
 def _take_up(filling, what):

@@ -1,5 +1,6 @@
 """Folders that appear under their name only when they are complete."""
 
+import json
 import os
 import shutil
 from contextlib import contextmanager
@@ -59,6 +60,60 @@ def is_taken(target):
     """Return whether something other than an empty folder has this name."""
     target = Path(target)
     return target.exists() and not (target.is_dir() and next(target.iterdir(), None) is None)
+
+
+def new_folder(root):
+    """Return a folder as a path, and insist that nothing is in it yet.
+
+    Parameters
+    ----------
+    root : str or pathlib.Path
+
+    Returns
+    -------
+    pathlib.Path
+
+    Raises
+    ------
+    DataError
+        If there is something in the folder already.
+    """
+    if is_taken(root):
+        raise DataError("folder is taken", "give a new or empty folder", path=root)
+    return Path(root)
+
+
+def read_record(path, has, remedy):
+    """Read what was recorded in a data set's folder.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        Of the record, JSON.
+    has : sequence of str
+        Entries it must have, each a mapping.
+    remedy : str
+        What to do about a broken one, e.g. ``"make the set again"``.
+
+    Returns
+    -------
+    dict or None
+        None where there is no such file.
+
+    Raises
+    ------
+    DataError
+        If the record is there and cannot be read.
+    """
+    if not path.is_file():
+        return None
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+        for name in has:
+            record[name].items()
+    except (ValueError, KeyError, AttributeError, TypeError, OSError) as error:
+        raise DataError("broken record", f"{error!r}; {remedy}", path=path) from error
+    return record
 
 
 def _rename(filling, target):

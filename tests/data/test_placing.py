@@ -1,9 +1,11 @@
 import threading
 import time
+from importlib import import_module
 
 import pytest
 
-from shortlib.data.placing import is_taken, placed
+from shortlib.data.phantoms.make import WRITERS
+from shortlib.data.placing import is_taken, new_folder, placed, read_record
 from shortlib.data.problems import DataError
 
 
@@ -81,3 +83,30 @@ def test_of_two_at_a_time_one_fills_and_the_other_waits(tmp_path):
     first.join()
     assert filled[0] is not None
     assert filled[1] is None
+
+
+def test_a_new_folder_is_absent_or_empty(tmp_path):
+    assert new_folder(tmp_path / "new") == tmp_path / "new"
+    assert new_folder(str(tmp_path)) == tmp_path
+    (tmp_path / "file").touch()
+    for taken in (tmp_path, tmp_path / "file"):
+        with pytest.raises(DataError, match="folder is taken: give a new or empty folder"):
+            new_folder(taken)
+
+
+@pytest.mark.parametrize("name", WRITERS)
+def test_no_writer_writes_into_what_is_there(name, tmp_path):
+    """A patient of an older set that stays between the new ones would be nobody's."""
+    (tmp_path / "older.txt").touch()
+    writer = getattr(import_module(WRITERS[name]), name)
+    with pytest.raises(DataError, match="folder is taken"):
+        writer(tmp_path, 20)
+
+
+@pytest.mark.parametrize("content", ["{", "[]", '{"sha256": 3}', "{}", "\xff"])
+def test_a_broken_record_is_said(tmp_path, content):
+    path = tmp_path / "record.json"
+    assert read_record(path, ["sha256"], "make it again") is None
+    path.write_bytes(content.encode("latin-1"))
+    with pytest.raises(DataError, match=r"broken record: .*; make it again"):
+        read_record(path, ["sha256"], "make it again")

@@ -6,7 +6,8 @@ from torch.nn.functional import normalize
 
 from shortlib.methods.clip import CLIP, TERMS, clip_loss, pair_loss
 from shortlib.models.cnn import build_cnn
-from shortlib.models.text import build_text_encoder, to_words, train_wordpiece
+from shortlib.models.text import build_text_encoder
+from shortlib.models.vocabulary import to_words, train_wordpiece
 
 REPORTS = [
     "FINDINGS: The lungs are clear. No pleural effusion.",
@@ -102,13 +103,9 @@ def test_texts_are_cut_and_padded_and_padding_changes_nothing(tokenizer):
 def test_frozen_layers_get_no_gradient(tokenizer):
     encoder, _ = build_text_encoder("bert-small", tokenizer=tokenizer, frozen_layers=1)
     encoder(to_words(tokenizer, REPORTS[:4])).sum().backward()
-    frozen = {
-        name.split(".layer.")[-1][:1] for name, p in encoder.named_parameters() if p.grad is None
-    }
     assert all(p.grad is None for p in encoder.bert.embeddings.parameters())
     assert all(p.grad is None for p in encoder.bert.encoder.layer[0].parameters())
     assert all(p.grad is not None for p in encoder.bert.encoder.layer[1].parameters())
-    assert frozen
     with pytest.raises(ValueError, match="frozen_layers must be from 0 to 2"):
         build_text_encoder("bert-small", tokenizer=tokenizer, frozen_layers=3)
 

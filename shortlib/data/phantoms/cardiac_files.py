@@ -6,8 +6,6 @@ for every frame, under its own path, ``..._abnormality.nii.gz`` and
 The same arguments give the same bytes.
 """
 
-from pathlib import Path
-
 import numpy as np
 import pandas as pd
 
@@ -16,6 +14,7 @@ from shortlib.data.phantoms.cardiac.disease import CLASSES
 from shortlib.data.phantoms.cardiac.patient import describe, draw_patient
 from shortlib.data.phantoms.cardiac.rendering import PHASES
 from shortlib.data.phantoms.cardiac.stack import Stack
+from shortlib.data.placing import new_folder
 
 ANNOTATIONS = "annotations"
 FRAMES = 30  # of a cardiac cycle
@@ -65,12 +64,14 @@ def write_acdc(
 
     Raises
     ------
+    shortlib.data.problems.DataError
+        If there is something in the folder already.
     ValueError
         If an argument is out of range.
     """
     _check(test_share, spacing)
     check_dials(n, first, seed, habitus_association, 0.0, scanner, field_of_view)
-    root = Path(root)
+    root = new_folder(root)
     groups = CLASSES["acdc"]
     labels = draw_labels(n, len(groups), first=first, seed=seed)
     training = n - round(n * test_share)
@@ -135,12 +136,14 @@ def write_cm(
 
     Raises
     ------
+    shortlib.data.problems.DataError
+        If there is something in the folder already.
     ValueError
         If an argument is out of range.
     """
     _check(test_share, spacing)
     check_dials(n, first, seed, habitus_association, systemic, scanner, field_of_view)
-    root = Path(root)
+    root = new_folder(root)
     groups = CLASSES["cm"]
     labels = draw_labels(n, len(groups), first=first, seed=seed, shares=shares)
     training = n - round(n * test_share)

@@ -1,7 +1,5 @@
 """Write the built-in chest data as CheXpert."""
 
-from pathlib import Path
-
 import numpy as np
 import pandas as pd
 
@@ -18,8 +16,7 @@ from shortlib.data.phantoms.chest_studies import (
     write_beside,
     write_jpeg,
 )
-from shortlib.data.placing import is_taken
-from shortlib.data.problems import DataError
+from shortlib.data.placing import new_folder
 
 FOLDER = "CheXpert-v1.0-small"
 _OWN = ["patient", "study", "view", "age", "sex"]
@@ -75,12 +72,10 @@ def write_chexpert(
     ValueError
         If a parameter is out of range.
     """
-    root = Path(root)
+    root = new_folder(root)
     check_counts(n=n, batch=batch)
     check_quality(quality)
     trained = _trained(n, valid)
-    if is_taken(root):
-        raise DataError("folder is taken", "give a new or empty folder", path=root)
     cases, numbers = [], {}
     for cohort in chest_batches(
         n, n_jobs=n_jobs, batch=batch, size=size, seed=seed, population=population, **settings

@@ -1,7 +1,6 @@
 """Write the built-in chest data as COVID-19 Radiography."""
 
 from dataclasses import replace
-from pathlib import Path
 
 import cv2
 import numpy as np
@@ -11,8 +10,7 @@ from shortlib.data.covid_radiography import ADULT, CLASSES, MASK_SIZE, OUTER, SI
 from shortlib.data.images import fit_mask
 from shortlib.data.phantoms.chest import Population
 from shortlib.data.phantoms.chest_batches import BATCH, check_counts, chest_batches
-from shortlib.data.placing import is_taken
-from shortlib.data.problems import DataError
+from shortlib.data.placing import new_folder
 from shortlib.data.seeds import derive_seed
 
 # Share of adults in each class. In the real data nearly all cases of viral pneumonia are
@@ -60,9 +58,7 @@ def write_covid(root, n_per_class, *, seed=0, adult=None, n_jobs=1, batch=BATCH,
         If a parameter is out of range.
     """
     check_counts(n_per_class=n_per_class, batch=batch)
-    root, adult = Path(root), {**ADULTS, **(adult or {})}
-    if is_taken(root):
-        raise DataError("folder is taken", "give a new or empty folder", path=root)
+    root, adult = new_folder(root), {**ADULTS, **(adult or {})}
     for kind in CLASSES:
         folder = root / OUTER / kind
         for part in ("images", "masks"):

@@ -9,7 +9,7 @@ from shortlib.data.counting import counts_of
 from shortlib.data.download import sha256_of
 from shortlib.data.manifest import load_manifest, manifest_names
 from shortlib.data.mirrors import copy_of
-from shortlib.data.placing import is_taken, placed
+from shortlib.data.placing import is_taken, placed, read_record
 from shortlib.data.problems import DataError
 from shortlib.data.sets import read_index, root_of
 
@@ -101,17 +101,9 @@ def made(root):
     DataError
         If the record is there and cannot be read.
     """
-    path = Path(root) / RECORD
-    if not path.is_file():
-        return None
-    try:
-        record = json.loads(path.read_text(encoding="utf-8"))
-        record["parameters"].items()
-        record["sha256"].items()
-        record["counts"]["splits"].items()
-    except (ValueError, KeyError, AttributeError, TypeError, OSError) as error:
-        raise DataError("broken record", f"{error!r}; make the set again", path=path) from error
-    return record
+    return read_record(
+        Path(root) / RECORD, ["parameters", "sha256", "counts"], "make the set again"
+    )
 
 
 def _writer(name):

@@ -2,7 +2,6 @@
 
 import gzip
 import hashlib
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -19,8 +18,7 @@ from shortlib.data.phantoms.chest_studies import (
     write_jpeg,
 )
 from shortlib.data.phantoms.chexpert_files import write_chexpert
-from shortlib.data.placing import is_taken
-from shortlib.data.problems import DataError
+from shortlib.data.placing import new_folder
 from shortlib.data.splits import split_by_patient
 
 __all__ = ["SHARES", "write_chexpert", "write_mimic"]
@@ -100,15 +98,13 @@ def write_mimic(
     ValueError
         If a parameter is out of range.
     """
-    root, shares = Path(root), SHARES if shares is None else shares
+    root, shares = new_folder(root), SHARES if shares is None else shares
     check_counts(n=n, batch=batch)
     check_quality(quality)
     if n < 12:
         raise ValueError(f"n must be at least 12 images, so that no part is empty, got {n}")
     if set(shares) != set(SHARES):
         raise ValueError(f"shares are of {', '.join(SHARES)}, got {dict(shares)}")
-    if is_taken(root):
-        raise DataError("folder is taken", "give a new or empty folder", path=root)
     cases, labels = [], []
     for cohort in chest_batches(
         n, n_jobs=n_jobs, batch=batch, size=size, seed=seed, population=population, **settings

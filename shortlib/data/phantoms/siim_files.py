@@ -2,7 +2,6 @@
 
 import hashlib
 from dataclasses import replace
-from pathlib import Path
 
 import cv2
 import numpy as np
@@ -11,8 +10,7 @@ from shortlib.data.annotations import write_annotations
 from shortlib.data.phantoms.chest.population import BLOCK
 from shortlib.data.phantoms.chest_batches import BATCH, check_counts, chest_batches
 from shortlib.data.phantoms.dicom_file import ENCODINGS, radiograph
-from shortlib.data.placing import is_taken
-from shortlib.data.problems import DataError
+from shortlib.data.placing import new_folder
 from shortlib.data.rle import NO_MASK, encode
 from shortlib.data.siim_acr import IMAGES, TABLE, TUBE, TUBES
 
@@ -81,9 +79,7 @@ def write_siim(
     n_test = max(n // 5, 1) if n_test is None else n_test
     check_counts(n=n, size=size, n_validation=n_validation, n_test=n_test, batch=batch)
     _check(n, n_validation, n_test, encoding, quality, settings)
-    root = Path(root)
-    if is_taken(root):
-        raise DataError("folder is taken", "give a new or empty folder", path=root)
+    root = new_folder(root)
     (root / IMAGES).mkdir(parents=True, exist_ok=True)
     rows, tubes = ["ImageId, EncodedPixels"], ["ImageId,tube"]
     for cohort in chest_batches(

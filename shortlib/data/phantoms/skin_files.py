@@ -1,7 +1,6 @@
 """Write the built-in skin data as ISIC 2018 Task 1 with the trap sets of Bissoto et al. (2020)."""
 
 from dataclasses import replace
-from pathlib import Path
 
 import cv2
 import numpy as np
@@ -11,8 +10,7 @@ from shortlib.data.annotations import FOLDER, write_annotations
 from shortlib.data.phantoms.skin.association import PREVALENCE, SHORTCUTS
 from shortlib.data.phantoms.skin.cases import skin
 from shortlib.data.phantoms.skin.trap_sets import draw_dials, draw_trap_set
-from shortlib.data.placing import is_taken
-from shortlib.data.problems import DataError
+from shortlib.data.placing import new_folder
 from shortlib.data.seeds import derive_seed
 
 IMAGES = "ISIC2018_Task1-2_Training_Input"
@@ -77,15 +75,13 @@ def write_isic2018(
     ValueError
         If a parameter is out of range.
     """
-    root = Path(root)
+    root = new_folder(root)
     if n < 20:
         raise ValueError(f"n must be at least 20 pictures, so that no part is empty, got {n}")
     if not 1 <= quality <= 100:
         raise ValueError(f"quality is a JPEG quality from 1 to 100, got {quality}")
     if batch < 1:
         raise ValueError(f"batch must be at least 1 picture, got {batch}")
-    if is_taken(root):
-        raise DataError("folder is taken", "give a new or empty folder", path=root)
     for name in (IMAGES, MASKS):
         (root / name).mkdir(parents=True, exist_ok=True)
     dials = draw_dials(np.random.default_rng(derive_seed(seed, "skin pool")), n)
