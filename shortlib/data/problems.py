@@ -71,14 +71,12 @@ class Problems:
         """Return the number of problems by kind, the most frequent first."""
         return dict(Counter(error.kind for error in self.found).most_common())
 
-    def warn(self, name, since=0):
+    def warn(self, name):
         """Warn once of all that was skipped, with the counts and the first of them."""
-        found = self.found[since:]
-        if found:
-            counts = Counter(error.kind for error in found).most_common()
-            kinds = ", ".join(f"{n} {kind}" for kind, n in counts)
+        if self.found:
+            kinds = ", ".join(f"{n} {kind}" for kind, n in self.counts().items())
             warnings.warn(
-                f"{name}: {len(found)} left out ({kinds}); the first: {found[0]}",
+                f"{name}: {len(self.found)} left out ({kinds}); the first: {self.found[0]}",
                 UserWarning,
                 stacklevel=3,
             )

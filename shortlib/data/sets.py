@@ -60,7 +60,7 @@ def read_index(name, root=None, *, on_error="raise", **options):
     place = root_of(name, root)
     if not place.is_dir():
         if manifest.access != "built-in" or root is not None:
-            raise DataError("no data", f"{manifest.how_to_get()}", path=place)
+            raise DataError("no data", manifest.how_to_get(), path=place)
         from shortlib.data.phantoms.make import make
 
         make(name, place)

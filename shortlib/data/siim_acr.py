@@ -138,8 +138,7 @@ def read_index(
     root = data_set_root(root, NAME, holds=[*folders, table])
     path = existing(root, table, "table")
     listed = _listed(root, folders, problems)
-    cases = join_rows(listed, path, problems, unannotated=unannotated)
-    left_out = len(listed) - len(cases)
+    cases, without = join_rows(listed, path, problems, unannotated=unannotated)
     tubes_path = _tubes_path(root, tubes)
     cases = _with_tubes(cases, tubes_path, n_validation, problems)
     if tubes_only:
@@ -157,6 +156,7 @@ def read_index(
         cases["split"] = split_by_shares(
             cases, fractions or FRACTIONS, strata="label", seed=seed, root=root
         )
+    note = f"{without} of {len(listed)} images have no row in {table} and are left out"
     return SiimIndex(
         name=NAME,
         root=root,
@@ -169,9 +169,7 @@ def read_index(
         covariates=covariates,
         fit=fit,
         problems=problems,
-        notes=(f"{left_out} of {len(listed)} images are left out, most for want of a row",)
-        if left_out
-        else (),
+        notes=(note,) if without else (),
     )
 
 

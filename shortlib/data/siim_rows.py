@@ -25,9 +25,11 @@ def join_rows(cases, path, problems, *, unannotated="problem"):
 
     Returns
     -------
-    pandas.DataFrame
+    cases : pandas.DataFrame
         The images that have sound rows, with ``label`` (1: has a mask), ``runs``
         (parted by ``|``, empty without a mask) and ``lines`` of the table.
+    without : int
+        How many images have no row.
     """
     rows = read_table(path, ["ImageId", "EncodedPixels"])
     said = set(rows["ImageId"])
@@ -60,8 +62,9 @@ def join_rows(cases, path, problems, *, unannotated="problem"):
         path,
         problems,
     )
+    without = cases.loc[~cases["case_id"].isin(said), "image"]
     if unannotated == "problem":
-        for image in cases.loc[~cases["case_id"].isin(said), "image"]:
+        for image in without:
             problems.add(
                 DataError("no row", f"the image has none in {path.name}", path=path.parent / image)
             )
@@ -71,7 +74,7 @@ def join_rows(cases, path, problems, *, unannotated="problem"):
     cases = cases.join(joined, on="case_id", how="inner").reset_index(drop=True)
     cases["label"] = (cases["runs"] != NO_MASK).astype(np.int64)
     cases["runs"] = cases["runs"].where(cases["label"] == 1, "")
-    return cases
+    return cases, len(without)
 
 
 def united(runs, lines, side, path):

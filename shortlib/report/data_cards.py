@@ -55,7 +55,7 @@ def overview():
     return rows
 
 
-def card(manifest, report=None, *, level=3):
+def card(manifest, report=None):
     """Describe one data set in Markdown.
 
     Parameters
@@ -63,8 +63,6 @@ def card(manifest, report=None, *, level=3):
     manifest : shortlib.data.manifest.Manifest
     report : shortlib.data.verify.Report, optional
         Of the data set as it is on this machine.
-    level : int
-        Of the heading.
 
     Returns
     -------
@@ -73,7 +71,7 @@ def card(manifest, report=None, *, level=3):
     licence = manifest.licence
     linked = f"[{licence.name}]({licence.url})" if licence.url else licence.name
     lines = [
-        f"{'#' * level} {manifest.title}",
+        f"### {manifest.title}",
         "",
         manifest.summary,
         "",
@@ -164,11 +162,15 @@ def _access(manifest):
 def _checked(report):
     if report is None:
         return "not here"
+    read = [check.due for check in report.checks if check.what == "cases that can be read"]
+    opened = f"; cases opened: {read[0]}" if read else ""
     failed = [check.what for check in report.checks if check.state == "failed"]
     done = sum(check.state == "ok" for check in report.checks)
     if failed:
-        return f"**{len(failed)} of {len(failed) + done} checks failed**: {', '.join(failed)}"
-    return f"all of {done} checks passed"
+        return (
+            f"**{len(failed)} of {len(failed) + done} checks failed**: {', '.join(failed)}{opened}"
+        )
+    return f"all of {done} checks passed{opened}"
 
 
 def _sentence(text):

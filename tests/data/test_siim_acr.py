@@ -170,7 +170,7 @@ def test_images_that_nobody_annotated_may_be_left_out(tree):
         read(tree)
     index = read(tree, unannotated="leave out")
     assert len(index) == 5
-    assert index.notes == ("1 of 6 images are left out, most for want of a row",)
+    assert index.notes == ("1 of 6 images have no row in train-rle.csv and are left out",)
     with pytest.raises(ValueError, match="unannotated must be one of"):
         read(tree, unannotated="forget")
 

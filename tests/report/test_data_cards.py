@@ -31,15 +31,15 @@ def test_failed_checks_stand_on_the_card(tmp_path):
     checks = (
         Check("cases", "480", "479", "failed"),
         Check("layout", "", "", "ok"),
-        Check("images", "", "", "not known"),
+        Check("cases that can be read", "200 (a sample of 479)", "200", "ok"),
     )
     manifest = load_manifest("covid-cxr-lungmask")
     report = Report(manifest.name, tmp_path, checks, labels=pd.DataFrame())
     text = card(manifest, report)
-    assert "**1 of 2 checks failed**: cases" in text
+    assert "**1 of 3 checks failed**: cases; cases opened: 200 (a sample of 479) |" in text
     assert "479 here, 480 stated" in text
     good = Report(manifest.name, tmp_path, checks[1:], labels=pd.DataFrame())
-    assert "all of 1 checks passed" in card(manifest, good)
+    assert "all of 2 checks passed" in card(manifest, good)
 
 
 @pytest.mark.slow
