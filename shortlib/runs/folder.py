@@ -1,11 +1,10 @@
 """A run on disk: what files it has, how they are written whole and checked."""
 
-import hashlib
 import json
 import os
+import re
 import shutil
 import uuid
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -14,10 +13,12 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
 from shortlib.runs.code import changed_modules, fit_module
+from shortlib.runs.disk import flush, flush_names, sha256
 
 REQUIRED_FILES = ("history.csv", "predictions.parquet", "provenance.json", "request.json")
 PREDICTION_COLUMNS = ("case_id", "split", "view", "label", "shortcut", "selection", "score")
 OPTIONAL_FILES = ("weights.safetensors",)  # left out of what is committed
+TABLE_NAME = re.compile(r"[\w-]+", re.ASCII)
 
 
 class DamagedRunError(ValueError):
@@ -31,7 +32,8 @@ class Fitted:
     Attributes
     ----------
     predictions : pandas.DataFrame
-        One row a case, test view and selection rule: `PREDICTION_COLUMNS`.
+        One row a case, test view and selection rule: `PREDICTION_COLUMNS`, then
+        the study's own columns, which tell further rows of a case apart.
     history : pandas.DataFrame
         One row an epoch.
     weights : dict of str to torch.Tensor
@@ -40,6 +42,11 @@ class Fitted:
     embedded_ids : list of str
     facts : dict
         Further provenance, e.g. the best epochs and the compute settings.
+    tables : dict of str to pandas.DataFrame
+        Further tables of the study's own, by a name of letters, digits, ``-`` and ``_``.
+    examples : dict of str to torch.Tensor
+        A few images and what belongs to them. Only of built-in data: a run may be
+        committed.
     """
 
     predictions: pd.DataFrame
@@ -48,6 +55,8 @@ class Fitted:
     embeddings: dict = field(default_factory=dict)
     embedded_ids: list = field(default_factory=list)
     facts: dict = field(default_factory=dict)
+    tables: dict = field(default_factory=dict)
+    examples: dict = field(default_factory=dict)
 
 
 def write_run(path, fitted, request, provenance):
@@ -60,14 +69,19 @@ def write_run(path, fitted, request, provenance):
     missing = set(PREDICTION_COLUMNS) - set(fitted.predictions.columns)
     if missing:
         raise ValueError(f"predictions lack the columns {sorted(missing)}")
+    for name in fitted.tables:
+        if name == "predictions" or not TABLE_NAME.fullmatch(name):
+            raise ValueError(
+                f"tables are named by letters, digits, - and _, and not 'predictions', got {name!r}"
+            )
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.parent / f".unfinished-{path.name}-{uuid.uuid4().hex[:8]}"
     unfinished.mkdir()
     try:
-        columns = list(PREDICTION_COLUMNS)
-        fitted.predictions[columns].to_parquet(
-            unfinished / "predictions.parquet", index=False, compression="zstd"
-        )
+        further = [c for c in fitted.predictions.columns if c not in PREDICTION_COLUMNS]
+        predictions = fitted.predictions[[*PREDICTION_COLUMNS, *further]]
+        for name, table in {"predictions": predictions, **fitted.tables}.items():
+            table.to_parquet(unfinished / f"{name}.parquet", index=False, compression="zstd")
         fitted.history.to_csv(unfinished / "history.csv", index=False)
         save_file(fitted.weights, unfinished / "weights.safetensors")
         if fitted.embeddings:
@@ -76,17 +90,19 @@ def write_run(path, fitted, request, provenance):
                 unfinished / "embeddings.safetensors",
                 metadata={"case_ids": json.dumps(fitted.embedded_ids)},
             )
+        if fitted.examples:
+            save_file(fitted.examples, unfinished / "examples.safetensors")
         _write_json(unfinished / "request.json", request.to_dict())
         _write_json(unfinished / "provenance.json", {**provenance, **fitted.facts})
         listed = {f.name: _file_facts(f) for f in sorted(unfinished.iterdir())}
         _write_json(unfinished / "files.json", listed)
-        _flush(unfinished)
+        flush(unfinished)
         try:
             os.rename(unfinished, path)
         except OSError:
             if not path.exists():
                 raise
-        _flush_names(path.parent)
+        flush_names(path.parent)
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)
 
@@ -112,7 +128,7 @@ def check_run(path):
             raise DamagedRunError(f"run {path}: {name} cannot be read ({error})") from error
 
 
-def _check_file(path, name, expected, sha256):
+def _check_file(path, name, expected, checksum):
     file = path / name
     if not file.exists():
         if name in OPTIONAL_FILES:
@@ -124,7 +140,7 @@ def _check_file(path, name, expected, sha256):
             f"run {path}: {name} has {size} bytes, it was written with {expected}"
         )
     # Weights are large and nothing is computed from them here: their size will do.
-    if name not in OPTIONAL_FILES and _sha256(file) != sha256:
+    if name not in OPTIONAL_FILES and sha256(file) != checksum:
         raise DamagedRunError(f"run {path}: {name} was altered (its SHA-256 differs)")
 
 
@@ -171,8 +187,16 @@ class Run:
 
     @property
     def predictions(self):
-        """Per-case predictions; columns are `PREDICTION_COLUMNS`."""
+        """Per-case predictions: `PREDICTION_COLUMNS`, then the study's own columns."""
         return pd.read_parquet(self.path / "predictions.parquet")
+
+    def table(self, name):
+        """Return one of the study's own tables by its name."""
+        return pd.read_parquet(self._kept(f"{name}.parquet", f"a table {name!r}"))
+
+    def examples(self):
+        """Return the tensors of the run's examples by name."""
+        return load_file(self._kept("examples.safetensors", "examples"))
 
     @property
     def history(self):
@@ -193,12 +217,17 @@ class Run:
 
     def embeddings(self):
         """Return ``(case ids, {selection rule: tensor of shape (k, d)})``."""
-        file = self.path / "embeddings.safetensors"
-        if not file.exists():
-            raise FileNotFoundError(f"run {self.path.name} was fitted without embeddings")
+        file = self._kept("embeddings.safetensors", "embeddings")
         with safe_open(file, framework="pt") as tensors:
             ids = json.loads(tensors.metadata()["case_ids"])
         return ids, load_file(file)
+
+    def _kept(self, name, what):
+        """Return a file that not every run has, or a clear error."""
+        file = self.path / name
+        if not file.exists():
+            raise FileNotFoundError(f"run {self.path.name} was fitted without {what}")
+        return file
 
 
 def _read_json(folder, name):
@@ -217,27 +246,4 @@ def _write_json(path, value):
 
 
 def _file_facts(path):
-    return {"bytes": path.stat().st_size, "sha256": _sha256(path)}
-
-
-def _sha256(path):
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _flush(folder):
-    """Force the files to disk before the folder gets its final name."""
-    for file in folder.iterdir():
-        with open(file, "rb") as handle:
-            os.fsync(handle.fileno())
-    _flush_names(folder)
-
-
-def _flush_names(folder):
-    """Force a folder's own entries to disk, where the system lets one open a folder."""
-    with suppress(OSError):
-        handle = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
+    return {"bytes": path.stat().st_size, "sha256": sha256(path)}

@@ -5,10 +5,10 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
+from shortlib.methods.checkpoint_parts import SUFFIX
+
 DAY = 86400.0
 KEPT_DAYS = 30  # a checkpoint that nobody came back to
-
-SUFFIX = ".checkpoint.safetensors"
 
 
 def lock_path(run_folder):
@@ -59,6 +59,8 @@ def _days_to_keep(path):
     if name.startswith(".damaged-") and SUFFIX in name:
         return KEPT_DAYS
     if name.endswith(SUFFIX):
-        finished = path.with_name(name.removeprefix(".").removesuffix(SUFFIX))
-        return 1 if finished.exists() else KEPT_DAYS
+        run = name.removeprefix(".").removesuffix(SUFFIX)
+        whole = run.rpartition(".")[0] or run  # if it is the checkpoint of a part
+        finished = any(path.with_name(folder).exists() for folder in (run, whole))
+        return 1 if finished else KEPT_DAYS
     return None

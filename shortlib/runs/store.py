@@ -12,6 +12,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 from safetensors import SafetensorError
 
+from shortlib.methods.checkpoint_parts import parts_of
 from shortlib.runs.code import code_version, fingerprint, fit_module
 from shortlib.runs.folder import DamagedRunError, Run, write_run
 from shortlib.runs.leftovers import checkpoint_path, clear_leftovers, lock_path, set_aside_path
@@ -162,19 +163,13 @@ def _fit(path, request, options):
     # Read before the fit: a checkout may move on while a long fit runs.
     made_by = {**git_state(), "versions": versions(), "code": fingerprint(module.__name__)}
     with measured() as facts:
-        try:
-            fitted = module.fit(request, checkpoint=checkpoint, **options)
-        except ValueError as error:
-            if not str(error).startswith(f"checkpoint {checkpoint} cannot be resumed from"):
-                raise
-            aside = set_aside_path(checkpoint)
-            os.replace(checkpoint, aside)
-            warnings.warn(f"{error}; set aside as {aside.name}, the fit starts anew", stacklevel=3)
-            fitted = module.fit(request, checkpoint=checkpoint, **options)
+        fitted = _resume(module.fit, request, checkpoint, options)
     resumed_from = fitted.facts.get("resumed_from_epoch", 0)
     if resumed_from:
         # Epochs that an earlier process made count; what it did after its last save does not.
-        earlier = float(fitted.history["seconds"].iloc[:resumed_from].sum())
+        # A fit of several parts says itself how long they took.
+        epochs = fitted.history["seconds"].iloc[:resumed_from]
+        earlier = float(fitted.facts.get("resumed_seconds", epochs.sum()))
         facts["wall_seconds_since_resumed"] = facts["wall_seconds"]
         facts["wall_seconds"] = round(facts["wall_seconds"] + earlier, 3)
     provenance = {
@@ -187,7 +182,25 @@ def _fit(path, request, options):
         write_run(path, fitted, request, provenance)
     except (OSError, SafetensorError) as error:
         raise OSError(f"run {path} was fitted but can't be written: {error}") from error
-    checkpoint.unlink(missing_ok=True)
+    for left in (checkpoint, *parts_of(checkpoint)):
+        left.unlink(missing_ok=True)
+
+
+def _resume(fit, request, checkpoint, options):
+    """Call a fit; set aside what it cannot resume from and call it again."""
+    there = [path for path in (checkpoint, *parts_of(checkpoint)) if path.exists()]
+    while True:
+        try:
+            return fit(request, checkpoint=checkpoint, **options)
+        except ValueError as error:
+            said = str(error)
+            named = [p for p in there if said.startswith(f"checkpoint {p} cannot be resumed from")]
+            if not named:
+                raise
+            there.remove(named[0])  # once each: what the fit writes itself it must be able to read
+            aside = set_aside_path(named[0])
+            os.replace(named[0], aside)
+            warnings.warn(f"{error}; set aside as {aside.name}, the fit starts anew", stacklevel=4)
 
 
 def _open_or_set_aside(path):

@@ -12,6 +12,7 @@ from shortlib.runs.folder import (
     check_run,
     write_run,
 )
+from shortlib.runs.keeping import keep_run
 from shortlib.runs.request import Request
 
 REQUEST = Request("s", "m", "v", {"x": 1}, 0, "d", "c", 1)
@@ -60,6 +61,59 @@ def test_a_run_comes_back_as_it_was_kept(path):
     assert ids == ["a", "b"]
     assert torch.equal(tensors["test"], torch.eye(2))
     assert not run.committed
+
+
+def full():
+    """A run with all that a study may add: columns, a table, examples."""
+    whole = fitted()
+    whole.predictions = whole.predictions.assign(stage="tuned", epoch=3)
+    whole.predictions = whole.predictions[["stage", *PREDICTION_COLUMNS[::-1], "epoch"]]
+    whole.tables = {"saliency": pd.DataFrame({"case_id": ["a", "b"], "mass": [0.25, 1.0]})}
+    whole.examples = {"images": torch.arange(8, dtype=torch.uint8).reshape(2, 2, 2)}
+    return whole
+
+
+def test_what_a_study_adds_comes_back_as_it_was_kept(tmp_path):
+    write_run(tmp_path / "run", full(), REQUEST, PROVENANCE)
+    run = Run(tmp_path / "run")
+    assert list(run.predictions) == [*PREDICTION_COLUMNS, "stage", "epoch"]
+    assert run.predictions["epoch"].tolist() == [3]
+    pd.testing.assert_frame_equal(run.table("saliency"), full().tables["saliency"])
+    assert torch.equal(run.examples()["images"], full().examples["images"])
+    listed = json.loads((run.path / "files.json").read_text())
+    assert listed.keys() >= {"saliency.parquet", "examples.safetensors"}
+
+
+@pytest.mark.parametrize("name", ["saliency.parquet", "examples.safetensors"])
+def test_what_a_study_adds_is_checked_like_the_rest(tmp_path, name):
+    write_run(tmp_path / "run", full(), REQUEST, PROVENANCE)
+    (tmp_path / "run" / name).unlink()
+    with pytest.raises(DamagedRunError, match=f"{name} is missing"):
+        Run(tmp_path / "run")
+
+
+def test_a_run_without_what_a_study_may_add_says_so(path):
+    with pytest.raises(FileNotFoundError, match="run run was fitted without a table 'saliency'"):
+        Run(path).table("saliency")
+    with pytest.raises(FileNotFoundError, match="run run was fitted without examples"):
+        Run(path).examples()
+
+
+@pytest.mark.parametrize("name", ["predictions", "", "../a", "a.b"])
+def test_a_table_whose_name_would_not_do_is_refused(tmp_path, name):
+    odd = fitted()
+    odd.tables = {name: pd.DataFrame({"a": [1]})}
+    with pytest.raises(ValueError, match="tables are named by"):
+        write_run(tmp_path / "run", odd, REQUEST, PROVENANCE)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_it_is_copied_with_what_a_study_adds_and_without_weights(tmp_path):
+    write_run(tmp_path / "run", full(), REQUEST, PROVENANCE)
+    kept = Run(keep_run(Run(tmp_path / "run"), tmp_path / "results"))
+    assert kept.table("saliency")["mass"].tolist() == [0.25, 1.0]
+    assert kept.examples().keys() == {"images"}
+    assert not (kept.path / "weights.safetensors").exists()
 
 
 @pytest.mark.parametrize("name", FILES)
@@ -137,7 +191,7 @@ def test_of_two_that_finish_the_first_stays(path):
     assert [other.name for other in path.parent.iterdir()] == ["run"]
 
 
-@pytest.mark.parametrize("at", ["to_parquet", "save_file", "_write_json", "_flush", "rename"])
+@pytest.mark.parametrize("at", ["to_parquet", "save_file", "_write_json", "flush", "rename"])
 def test_an_error_at_any_moment_leaves_nothing(tmp_path, monkeypatch, at):
     def full(*args, **kwargs):
         raise OSError(28, "No space left on device")

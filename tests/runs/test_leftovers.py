@@ -3,6 +3,7 @@ import time
 
 import pytest
 
+from shortlib.methods.checkpoint_parts import part_of
 from shortlib.runs.leftovers import DAY, checkpoint_path, clear_leftovers, lock_path, set_aside_path
 
 
@@ -45,6 +46,24 @@ def test_a_finished_runs_checkpoint_goes_after_a_day(study):
     clear_leftovers(study)
     assert not checkpoint_path(study / "r-s0-key-code").exists()
     assert (study / "r-s0-key-code").exists()
+
+
+def test_checkpoints_of_parts_go_as_those_of_whole_runs_do(study):
+    finished, unfinished = study / "r-m0.5-s0-key-code", study / "r-s0-key-code"
+    finished.mkdir()
+    parts = [part_of(checkpoint_path(run), "real") for run in (finished, unfinished)]
+    for path in parts:
+        path.touch()
+    set_aside_path(parts[1]).touch()
+    (study / f".{parts[1].name}.4321").touch()
+    age(study, 2)
+    clear_leftovers(study)
+    assert [path.exists() for path in parts] == [False, True]
+    assert not list(study.glob("..*"))
+    age(study, 31)
+    clear_leftovers(study)
+    assert not list(study.glob("*.real.checkpoint*"))
+    assert not list(study.glob(".*.real.checkpoint*"))
 
 
 def test_a_checkpoint_nobody_came_back_to_goes_after_a_month(study):

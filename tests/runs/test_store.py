@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 from filelock import FileLock
 
+from shortlib.methods.checkpoint_parts import part_of
 from shortlib.runs import Run, Store
 from shortlib.runs.code import fit_module
 from shortlib.runs.leftovers import checkpoint_path, lock_path
@@ -123,6 +124,44 @@ def test_a_damaged_checkpoint_is_named_set_aside_and_the_fit_begun_anew(store, s
     assert [name[:9] for name in hidden(path.parent)] == [".damaged-"]
 
 
+def test_checkpoints_of_parts_go_when_the_run_is_written(store, smoke_request, fit, monkeypatch):
+    """The damaged ones are set aside, each once; what is whole is left for the fit to resume."""
+    genuine, calls = fit.fit, []
+
+    def in_parts(request, *, checkpoint, **options):
+        real, shortcut, third = (part_of(checkpoint, p) for p in ("real", "shortcut", "third"))
+        calls.append([path.exists() for path in (real, shortcut, third)])
+        for path in (real, shortcut):
+            if path.exists() and path.read_bytes() == b"damaged":
+                raise ValueError(f"checkpoint {path} cannot be resumed from: no header")
+            path.touch()
+        return genuine(request, checkpoint=checkpoint, **options)
+
+    monkeypatch.setattr(fit, "fit", in_parts)
+    path = store.path(smoke_request)
+    path.parent.mkdir(parents=True)
+    for part in ("real", "shortcut"):
+        part_of(checkpoint_path(path), part).write_bytes(b"damaged")
+    part_of(checkpoint_path(path), "third").touch()
+    with pytest.warns(UserWarning, match=r"cannot be resumed from.*the fit starts anew") as said:
+        store.fit_or_load(smoke_request, device="cpu")
+    assert len(said) == 2
+    assert calls == [[True, True, True], [False, True, True], [True, False, True]]
+    assert [name[:9] for name in hidden(path.parent)] == [".damaged-"] * 2
+
+
+def test_a_fit_that_damages_its_own_checkpoint_is_not_called_for_ever(
+    store, smoke_request, fit, monkeypatch
+):
+    def broken(request, *, checkpoint, **options):
+        checkpoint.touch()
+        raise ValueError(f"checkpoint {checkpoint} cannot be resumed from: its own")
+
+    monkeypatch.setattr(fit, "fit", broken)
+    with pytest.raises(ValueError, match="its own"):
+        store.fit_or_load(smoke_request)
+
+
 def test_a_fits_own_value_error_is_not_taken_for_a_damaged_checkpoint(
     store, smoke_request, fit, monkeypatch
 ):
@@ -152,11 +191,26 @@ def test_wall_seconds_of_a_resumed_fit_count_the_epochs_before(
     assert told["wall_seconds"] == pytest.approx(told["wall_seconds_since_resumed"] + 2000)
 
 
+def test_a_fit_of_several_parts_says_how_long_the_epochs_before_took(
+    store, smoke_request, fit, monkeypatch
+):
+    genuine = fit.fit
+
+    def resumed(request, **options):
+        fitted = genuine(request, **options)
+        fitted.facts |= {"resumed_from_epoch": 2, "resumed_seconds": 700.0}
+        return fitted
+
+    monkeypatch.setattr(fit, "fit", resumed)
+    told = store.fit_or_load(smoke_request, device="cpu").provenance
+    assert told["wall_seconds"] == pytest.approx(told["wall_seconds_since_resumed"] + 700)
+
+
 def test_a_disk_that_is_full_is_named_and_leaves_nothing(store, smoke_request, monkeypatch):
     def full(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("shortlib.runs.folder._flush", full)
+    monkeypatch.setattr("shortlib.runs.folder.flush", full)
     with pytest.raises(OSError, match=r"was fitted but can't be written.*No space left"):
         store.fit_or_load(smoke_request, device="cpu")
     assert store.find(smoke_request) is None
