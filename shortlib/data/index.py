@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from shortlib.data.cases_checksum import cases_checksum
 from shortlib.data.cohort import PLANES, Cohort
 from shortlib.data.problems import DataError, Problems
 from shortlib.data.streamed import WORKERS, Streamed
@@ -94,6 +95,23 @@ class Index:
                 )
         chosen = self.cases[self.cases["split"].isin(wanted)].reset_index(drop=True)
         return replace(self, cases=chosen)
+
+    def checksum(self):
+        """Return a SHA-256 over what the index lists.
+
+        Covers the table of cases in its order (ids, patients, splits, labels, paths
+        below `root` and all other columns) and which columns are labels and shortcuts.
+        It is the same on every machine and with every version of pandas. Neither the
+        place of the data set nor what its files hold enters: an image that was
+        replaced by another of the same name goes unnoticed.
+
+        Returns
+        -------
+        str
+            64 hexadecimal digits.
+        """
+        roles = {"labels": self.labels, "label_names": self.label_names}
+        return cases_checksum(self.cases, {**roles, "shortcuts": self.shortcuts}, self.root)
 
     def cohort(self, split=None, *, size=None, stream=False, workers=WORKERS):
         """Read the cases of a split.

@@ -1,6 +1,8 @@
 """A data set of one's own, small enough to be read by eye: index, sidecar, cohort."""
 
+import hashlib
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -122,6 +124,80 @@ def test_streamed_cohorts_are_cheap_to_select_and_known_by_their_files(root):
     Image.fromarray(np.zeros((SIDE, SIDE), np.uint8)).save(root / "2.png")
     assert make_index(root).cohort(stream=True).checksum() != before
     assert make_index(root).cohort(stream=True, size=4).checksum() != before
+
+
+def changed(index, **columns):
+    return replace(index, cases=index.cases.assign(**columns))
+
+
+def test_the_checksum_is_of_what_is_listed_written_out():
+    """By hand, so that another version of pandas or another machine gives the same digits."""
+    cases = pd.DataFrame(
+        {
+            "split": ["train", "test"],
+            "case_id": ["a", "b"],
+            "patient_id": ["p", "q"],
+            "image": ["x/a.png", "x/b.png"],
+            "label": [1.0, np.nan],
+            "age": [40.5, 0.1],
+        }
+    )
+    index = Index("tiny", Path("/data"), cases, {}, size=8, files=("image",), labels=("label",))
+    written = (
+        '[2, {"label_names": [], "labels": ["label"], "shortcuts": []}]'
+        '["age", [40.5, 0.1]]["case_id", ["a", "b"]]'
+        '["image", ["x/a.png", "x/b.png"]]["label", [1, null]]'
+        '["patient_id", ["p", "q"]]["split", ["train", "test"]]'
+    )
+    assert index.checksum() == hashlib.sha256(written.encode()).hexdigest()
+
+
+def test_the_checksum_knows_no_place_no_type_and_no_content(root, tmp_path):
+    index = make_index(root)
+    before = index.checksum()
+    assert len(before) == 64
+    (root / "1.png").write_bytes(b"broken")
+    cases = index.cases
+    for same in (
+        replace(index, root=tmp_path / "elsewhere", name="other", size=4),
+        replace(index, cases=cases[cases.columns[::-1]].set_index("sex", drop=False)),
+        changed(index, label=cases["label"].astype(float)),
+        changed(index, label=cases["label"].astype(bool)),
+        changed(index, label=cases["label"].astype("Int64")),
+        changed(index, label=cases["label"].astype(object)),
+        changed(index, sex=cases["sex"].astype("category"), split=cases["split"].astype("string")),
+        changed(index, image=[Path(name) for name in cases["image"]]),
+        changed(index, image=[root / name for name in cases["image"]]),
+    ):
+        assert same.checksum() == before
+
+
+def test_the_checksum_changes_with_whatever_is_listed(root):
+    index = make_index(root)
+    cases, label = index.cases, index.cases["label"]
+    others = [
+        changed(index, label=1 - label),
+        changed(index, label=label.astype(float).where(label == 0)),  # unknown is not 1
+        changed(index, split=["train"] * 3 + ["test"] * 3),
+        changed(index, image=[f"images/{name}" for name in cases["image"]]),
+        changed(index, patient_id=[f"p{i}" for i in range(N)]),
+        changed(index, sex=None),
+        changed(index, site="here"),
+        replace(index, cases=cases[::-1]),
+        replace(index, cases=cases[:-1]),
+        replace(index, label_names=("yes", "no")),
+        replace(index, labels=(), label_names=(), shortcuts=("label",)),
+    ]
+    assert len({one.checksum() for one in (index, *others)}) == 1 + len(others)
+
+
+def test_cells_of_every_kind_have_a_checksum_and_absent_is_absent(root):
+    index = make_index(root)
+    for none in (None, np.nan, pd.NA, pd.NaT):
+        one = changed(index, sex=pd.Series([none, *"MFMFM"], dtype=object))
+        assert one.checksum() == changed(index, sex=[None, *"MFMFM"]).checksum()
+    odd = [np.arange(2), (0, 1), {"b": 1, "a": None}, np.inf, pd.Timestamp("2020-01-01"), b"x"]
+    assert changed(index, sex=pd.Series(odd, dtype=object)).checksum() != index.checksum()
 
 
 def annotated(root, pixels, planes=2):
