@@ -6,6 +6,8 @@ import torch
 from torch import nn
 from torchvision.models import densenet121, mobilenet_v2, resnet18, resnet50
 
+from shortlib.models.imagenet import ImageNetInput, load_imagenet
+
 TORCHVISION = {
     "resnet18": resnet18,
     "resnet50": resnet50,
@@ -13,6 +15,7 @@ TORCHVISION = {
     "mobilenet-v2": mobilenet_v2,
 }
 NETWORKS = ("cnn-small", *TORCHVISION)
+WEIGHTS = ("random", "imagenet")
 
 
 class CNN(nn.Module):
@@ -46,8 +49,8 @@ class CNN(nn.Module):
         return self.head(embedding), embedding
 
 
-def build_cnn(network, *, channels=1, outputs=1):
-    """Build a classifier with random weights.
+def build_cnn(network, *, channels=1, outputs=1, weights="random"):
+    """Build a classifier, with a head of random weights.
 
     Parameters
     ----------
@@ -60,6 +63,11 @@ def build_cnn(network, *, channels=1, outputs=1):
         Input channels.
     outputs : int
         Logits.
+    weights : str
+        Of the body. ``"random"``, or ``"imagenet"``: torchvision's, for the networks of
+        :data:`shortlib.models.imagenet.SOURCES` and one channel or three, downloaded from
+        their model hub or found in its cache. Such a body takes images in [0, 1] and
+        brings them to ImageNet's mean and scale itself.
 
     Returns
     -------
@@ -68,30 +76,40 @@ def build_cnn(network, *, channels=1, outputs=1):
     Raises
     ------
     ValueError
-        If the network is not one of `NETWORKS`.
+        If the network is not one of `NETWORKS`, or has no such weights, or they cannot
+        be had.
     """
-    if network == "cnn-small":
+    if weights not in WEIGHTS:
+        raise ValueError(f"weights must be one of {', '.join(WEIGHTS)}, got {weights!r}")
+    if weights == "imagenet" and channels not in (1, 3):
+        raise ValueError(f"channels must be 1 or 3 with weights='imagenet', got {channels}")
+    if network not in NETWORKS:
+        raise ValueError(f"network must be one of {', '.join(NETWORKS)}, got {network!r}")
+    whole = TORCHVISION[network](weights=None) if network in TORCHVISION else None
+    if weights == "imagenet":
+        load_imagenet(whole, network)
+        body, features = _body(whole, network, channels=3)
+        return CNN(nn.Sequential(ImageNetInput(), body), nn.Linear(features, outputs))
+    if whole is None:
         layers = []
         for before, after in pairwise((channels, 16, 32, 64, 64)):
             layers += [nn.Conv2d(before, after, 3, padding=1, bias=False), nn.BatchNorm2d(after)]
             layers += [nn.ReLU(), nn.MaxPool2d(2)]
         return CNN(nn.Sequential(*layers), nn.Linear(128, outputs), peaks=True)
-    if network not in TORCHVISION:
-        raise ValueError(f"network must be one of {', '.join(NETWORKS)}, got {network!r}")
-    whole = TORCHVISION[network](weights=None)
-    if network.startswith("resnet"):
-        features = whole.fc.in_features
-        whole.conv1 = _first(whole.conv1, channels)
-        body = nn.Sequential(*list(whole.children())[:-2])
-    elif network == "densenet121":
-        features = whole.classifier.in_features
-        whole.features.conv0 = _first(whole.features.conv0, channels)
-        body = nn.Sequential(whole.features, nn.ReLU())
-    else:
-        features = whole.classifier[-1].in_features
-        whole.features[0][0] = _first(whole.features[0][0], channels)
-        body = whole.features
+    body, features = _body(whole, network, channels)
     return CNN(body, nn.Linear(features, outputs))
+
+
+def _body(whole, network, channels):
+    """Return what makes the feature maps of a torchvision network, and how many they are."""
+    if network.startswith("resnet"):
+        whole.conv1 = _first(whole.conv1, channels)
+        return nn.Sequential(*list(whole.children())[:-2]), whole.fc.in_features
+    if network == "densenet121":
+        whole.features.conv0 = _first(whole.features.conv0, channels)
+        return nn.Sequential(whole.features, nn.ReLU()), whole.classifier.in_features
+    whole.features[0][0] = _first(whole.features[0][0], channels)
+    return whole.features, whole.classifier[-1].in_features
 
 
 def _first(layer, channels):
