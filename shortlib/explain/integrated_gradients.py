@@ -45,7 +45,8 @@ def integrated_gradients(
     output : callable
         ``output(images, index)`` with float32 images of shape (m, c, h, w) and the
         cases they belong to, int64 of shape (m,), returns the output to explain, shape
-        (m,), each from its own image alone (a network in evaluation mode).
+        (m,), each from its own image alone (a network in evaluation mode). Several
+        outputs of an image, shape (m, k), are explained from one forward pass.
     images : torch.Tensor of float32, shape (n, c, h, w)
     steps : int
         Points on each line.
@@ -65,7 +66,8 @@ def integrated_gradients(
     Attribution
         ``maps`` float32 of shape (n, c, h, w); ``sums`` of each map; ``differences``
         between the output at the image and at the baseline (means over copies), which
-        the sums approach as `steps` grows.
+        the sums approach as `steps` grows. With several outputs all have an axis for
+        them, the second.
 
     Raises
     ------
@@ -103,7 +105,7 @@ def _chunk(output, images, first, steps, samples, noise, baseline, seed, batch_s
     n = len(images)
     start = torch.full_like(images[:1], baseline)
     ends = torch.stack([_copies(images[i], first + i, samples, noise, seed) for i in range(n)])
-    gradients = torch.zeros_like(ends)
+    gradients = None
     # One row for each point of each line: case, copy, step.
     grid = torch.meshgrid(*(torch.arange(k) for k in (n, samples, steps)), indexing="ij")
     case, copy, step = (values.ravel() for values in grid)
@@ -112,16 +114,29 @@ def _chunk(output, images, first, steps, samples, noise, baseline, seed, batch_s
         point = torch.lerp(start, ends[case[rows], copy[rows]], share[rows, None, None, None])
         point.requires_grad_(True)
         with torch.enable_grad():
-            total = output(point, first + case[rows]).sum()
-            (gradient,) = torch.autograd.grad(total, point)
+            totals = output(point, first + case[rows]).sum(dim=0)
+            gradient = _gradients(totals, point)
+        if gradients is None:
+            gradients = gradient.new_zeros(n, samples, *gradient.shape[1:])
         gradients.index_put_((case[rows], copy[rows]), gradient, accumulate=True)
-    maps = ((ends - start) * gradients / steps).mean(dim=1)
+    way = ends - start if totals.ndim == 0 else (ends - start)[:, :, None]
+    maps = (way * gradients / steps).mean(dim=1)
     with torch.no_grad():
         case = torch.arange(n).repeat_interleave(samples)
         reached = _outputs(output, ends.flatten(0, 1), first + case, batch_size)
         left = _outputs(output, start.expand_as(images), first + torch.arange(n), batch_size)
-    difference = reached.reshape(n, samples).mean(dim=1) - left
-    return tuple(x.cpu().numpy() for x in (maps, maps.sum(dim=(1, 2, 3)), difference))
+    difference = reached.reshape(n, samples, *left.shape[1:]).mean(dim=1) - left
+    return tuple(x.cpu().numpy() for x in (maps, maps.sum(dim=(-3, -2, -1)), difference))
+
+
+def _gradients(totals, point):
+    """Gradient of one total, as `point`, or of several, with an axis for them."""
+    if totals.ndim == 0:
+        return torch.autograd.grad(totals, point)[0]
+    # One backward pass an output; the forward pass is shared.
+    last = len(totals) - 1
+    each = [torch.autograd.grad(x, point, retain_graph=k < last)[0] for k, x in enumerate(totals)]
+    return torch.stack(each, dim=1)
 
 
 def _copies(image, number, samples, noise, seed):

@@ -82,6 +82,18 @@ def test_batches_and_the_number_of_images_do_not_matter(net):
     np.testing.assert_allclose(whole.maps[:3], first.maps, atol=1e-6)
 
 
+def test_several_outputs_are_explained_as_each_alone(net):
+    images = torch.rand(5, 1, 32, 32)
+    options = {"steps": 3, "samples": 2, "noise": 0.1, "batch_size": 7}
+    together = integrated_gradients(lambda x, _: net(x), images, **options)
+    assert together.maps.shape == (5, 3, 1, 32, 32)
+    assert together.completeness_error.shape == (5, 3)
+    for k in range(3):
+        alone = integrated_gradients(lambda x, _, k=k: net(x)[:, k], images, **options)
+        for a, b in zip(alone, together, strict=True):
+            np.testing.assert_allclose(a, b[:, k], atol=1e-6)
+
+
 @pytest.mark.parametrize("wrong", [{"steps": 0}, {"samples": 0}, {"noise": -0.1}])
 def test_wrong_arguments_are_named(net, wrong):
     with pytest.raises(ValueError, match=f"{next(iter(wrong))} must be at least"):
