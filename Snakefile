@@ -36,7 +36,10 @@ COMMITTED = [str(path) for path in sorted(Path("results").glob("*/*/files.json")
 
 
 def wanted():
-    """Requests of the profile by name of run; those that came with the project need no fit."""
+    """Requests of the profile by name of run; those that came with the project need no fit.
+
+    Of a study with several data sets, those on the first one that has the profile.
+    """
     requests = [request for study in STUDIES for request in plan(study, PROFILE)]
     found = {request: STORE.find(request) for request in requests}
     return {
@@ -51,7 +54,9 @@ WANTED = wanted()
 
 def command(wildcards):
     r = WANTED[wildcards.run]
-    return f"{r.study} --profile {r.profile} --variant {r.variant} --seed {r.seed}"
+    return (
+        f"{r.study} --profile {r.profile} --variant {r.variant} --seed {r.seed} --data {r.data}"
+    )
 
 
 def fits_of(notebook):

@@ -22,7 +22,10 @@ app.add_typer(data_app, name="data")
 ResultsDir = Annotated[Path | None, typer.Option(help="Folder of the runs fitted here.")]
 StudyOption = Annotated[str | None, typer.Option("--study", help="Only this study's runs.")]
 Profile = Annotated[str, typer.Option(help="smoke, workshop, reference or paper.")]
-Data = Annotated[str | None, typer.Option(help="Data set; the study's first one by default.")]
+Data = Annotated[str | None, typer.Option(help="Data set; by default the profile's first one.")]
+Own = Annotated[
+    list[str] | None, typer.Option("--set", help="name=value (YAML) of the study's own parameters.")
+]
 Seeds = Annotated[int | None, typer.Option(help="Number of seeds, counted from 0.")]
 Variant = Annotated[str | None, typer.Option(help="Only this variant.")]
 Seed = Annotated[int | None, typer.Option(help="Only this seed.")]
@@ -47,6 +50,7 @@ def fit(
     seeds: Seeds = None,
     variant: Variant = None,
     seed: Seed = None,
+    own: Own = None,
     device: Annotated[str, typer.Option(help="cpu, cuda or auto.")] = "auto",
     jobs: Annotated[int | None, typer.Option(help="Fits at a time; one a core.")] = None,
     results_dir: ResultsDir = None,
@@ -55,10 +59,11 @@ def fit(
     from shortlib.runs import fit_or_load_all
     from shortlib.runs.locations import default_store
 
-    requests = _requests(study, profile, data, data_root, seeds, variant, seed)
+    requests = _requests(study, profile, data, data_root, seeds, variant, seed, own)
     store = default_store(results_dir)
     runs = fit_or_load_all(store, requests, device=device, jobs=jobs)
-    typer.echo(f"all {len(runs)} runs asked of {study} ({profile}) are on disk: {store.local}")
+    asked = ", ".join(filter(None, (profile, data)))
+    typer.echo(f"all {len(runs)} runs asked of {study} ({asked}) are on disk: {store.local}")
 
 
 @app.command()
@@ -66,7 +71,9 @@ def fit(
 def claims(
     study: StudyOption = None,
     profile: Profile = "reference",
-    selection: Annotated[str, typer.Option(help="Epochs chosen by test or validation.")] = "test",
+    selection: Annotated[
+        str | None, typer.Option(help="Rule that chose the epochs; the papers' own by default.")
+    ] = None,
     results_dir: ResultsDir = None,
     export: Annotated[Path | None, typer.Option(help="Write the book's tables here.")] = None,
     check: Annotated[
@@ -75,20 +82,21 @@ def claims(
 ):
     """Judge the papers' claims on the runs that are on disk; fits nothing."""
     from shortlib.report.claim_tables import contradictions, verdict_table
-    from shortlib.report.claims_export import all_verdicts, export_verdicts
+    from shortlib.report.claims_export import all_verdicts, export_verdicts, other_verdicts
     from shortlib.report.parameters import reference_runs
     from shortlib.runs.locations import default_store
-    from shortlib.studies.registry import STUDIES
+    from shortlib.studies.registry import STUDIES, load_study
 
     store, names = default_store(results_dir), [study] if study else STUDIES
     verdicts = all_verdicts(store, profile=profile, selection=selection, studies=names)
     for name, judged in verdicts.items():
         shown = ["id", "ours [95% interval]", "rule", "verdict", "n", "seeds"]
-        typer.echo(f"{name}, profile {profile}, epochs chosen by {selection} loss")
+        rule = selection or load_study(name).SELECTIONS[0]
+        typer.echo(f"{name}, profile {profile}, epochs chosen by {rule} loss")
         print_table(verdict_table(judged)[shown], empty="no claims")
     if export:
-        other = all_verdicts(store, profile=profile, selection="validation", studies=names)
-        runs = {name: reference_runs(name, store, profile=profile) for name in names}
+        other = other_verdicts(store, profile=profile, studies=verdicts)
+        runs = {name: reference_runs(name, store, profile=profile) for name in verdicts}
         export_verdicts(verdicts, other, runs, export)
     everything = [v for judged in verdicts.values() for v in judged]
     wrong = [sentence for pages in check or () for sentence in contradictions(pages, everything)]
@@ -161,6 +169,7 @@ def why(
     seeds: Seeds = None,
     variant: Variant = None,
     seed: Seed = None,
+    own: Own = None,
     results_dir: ResultsDir = None,
 ):
     """Say why a run would be fitted anew, or which runs --study lacks and why."""
@@ -175,7 +184,7 @@ def why(
         return
     if study is None:
         raise ValueError("runs why needs the name of a run, or --study with what is asked of it")
-    for request in _requests(study, profile, data, None, seeds, variant, seed):
+    for request in _requests(study, profile, data, None, seeds, variant, seed, own):
         _say_why(request.name, why_request(store, request))
 
 
@@ -210,9 +219,9 @@ def verify(study: StudyOption = None, results_dir: ResultsDir = None):
 
 def _name_and_value(text):
     """Read ``name=value``; a value that is no Python literal is a string."""
-    name, given, value = text.partition("=")
-    if not (name.isidentifier() and given):
-        raise ValueError(f"a parameter is written name=value, got {text!r}")
+    from shortlib.studies.own_parameters import name_and_text
+
+    name, value = name_and_text(text)
     try:
         return name, ast.literal_eval(value)
     except (ValueError, SyntaxError):
@@ -224,18 +233,22 @@ def _name_and_value(text):
 def keep(
     study: str,
     profile: Profile = "reference",
+    data: Annotated[str | None, typer.Option(help="Only this data set's runs.")] = None,
     results_dir: ResultsDir = None,
 ):
     """Copy a profile's finished runs to the checkout's results, without their weights."""
     from shortlib.data.locations import project_root
     from shortlib.runs.keeping import keep_run
     from shortlib.runs.locations import default_store
+    from shortlib.studies.registry import data_sets
 
     root = project_root()
     if root is None:
         raise ValueError("runs keep works in a checkout only: there is no results folder here")
     store = default_store(results_dir)
-    found = [store.find(request) for request in _requests(study, profile, *[None] * 5)]
+    chosen = [data] if data else data_sets(study, profile)
+    asked = [request for name in chosen for request in _requests(study, profile, name)]
+    found = [store.find(request) for request in asked]
     kept = [keep_run(run, root / "results") for run in found if run and not run.committed]
     typer.echo(
         f"{sum(path is not None for path in kept)} runs copied to {root / 'results'}; of "
@@ -243,15 +256,19 @@ def keep(
     )
 
 
-def _requests(study, profile, data, data_root, seeds, variant, seed):
+def _requests(
+    study, profile, data=None, data_root=None, seeds=None, variant=None, seed=None, own=None
+):
     """List what was asked for; a single seed may lie beyond the profile's number."""
+    from shortlib.studies.own_parameters import own_parameters
     from shortlib.studies.registry import plan
 
     if seed is not None and seed < 0:
         raise ValueError(f"seed must be at least 0, got {seed}")
     if seed is not None:
         seeds = max(seeds or 0, seed + 1)
-    requests = plan(study, profile, data=data, data_root=data_root, seeds=seeds)
+    own = own_parameters(study, own or ())
+    requests = plan(study, profile, data=data, data_root=data_root, seeds=seeds, **own)
     known = list(dict.fromkeys(request.variant for request in requests))
     if variant is not None and variant not in known:
         raise ValueError(f"variant must be one of {', '.join(known)}, got {variant!r}")

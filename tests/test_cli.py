@@ -80,13 +80,18 @@ def test_a_single_seed_may_lie_beyond_the_profiles_number(shortlib):
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (("no-such-study",), "study must be one of spatial-specificity-synthetic, got"),
+        (("no-such-study",), f"study must be one of {STUDY}.*, got 'no-such-study'"),
         ((STUDY, "--profile", "huge"), "profile must be one of smoke, .* got 'huge'"),
         ((STUDY, "--data", "circles"), "does not run on data 'circles' .* it runs on squares"),
         ((STUDY, "--seeds", "0"), "seeds is a .*number of seeds, at least 1, got 0"),
         ((STUDY, "--seed", "-1"), "seed must be at least 0, got -1"),
         ((STUDY, "--variant", "r9"), "variant must be one of printed-r01, .* got 'r9'"),
         ((STUDY, "--device", "tpu"), "device must be cpu, cuda or auto, got 'tpu'"),
+        ((STUDY, "--set", "rho"), "a parameter is written name=value, got 'rho'"),
+        ((STUDY, "--set", "rho=2"), "rho is a probability in .*, got 2.0"),
+        ((STUDY, "--set", "rho=[1"), r"the value of rho is no YAML, got '\[1'"),
+        ((STUDY, "--set", "sigma=2"), "has no parameter 'sigma'; it has specificities, epochs"),
+        ((STUDY, "--set", "profile=paper"), "has no parameter 'profile'; it has"),
         ((STUDY, "--jobs", "0"), "jobs is a number of fits at a time, at least 1, got 0"),
     ],
 )
@@ -96,6 +101,56 @@ def test_what_makes_no_sense_is_refused_in_a_sentence(shortlib, words, said):
     assert output.startswith("shortlib: ")
     assert re.search(said, output)
     assert len(output.splitlines()) == 1
+
+
+@pytest.fixture
+def planned(monkeypatch):
+    """What the command asks of the plan, and no fit."""
+    asked = []
+
+    def plan(*given, **options):
+        asked.append((given, options))
+        return []
+
+    monkeypatch.setattr("shortlib.studies.registry.plan", plan)
+    return asked
+
+
+def test_data_and_own_parameters_reach_the_plan(shortlib, planned):
+    words = ("--profile", "reference", "--data", "squares", "--data-root", "/d", "--seeds", "2")
+    sets = ("specificities=[1, 40]", "rho=0.5", "mu_a=1e-1", "mu_s=-4", "epochs=null")
+    code, said = shortlib("fit", STUDY, *words, *(w for s in sets for w in ("--set", s)))
+    assert code == 0
+    assert f"asked of {STUDY} (reference, squares) are on disk" in said
+    ((given, options),) = planned
+    assert given == (STUDY, "reference")
+    assert options == {
+        "data": "squares",
+        "data_root": "/d",
+        "seeds": 2,
+        "specificities": [1, 40],
+        "rho": 0.5,
+        "mu_a": 0.1,
+        "mu_s": -4,
+        "epochs": None,
+    }
+
+
+@pytest.mark.parametrize("words", [(), ("--data", "squares")])
+def test_runs_of_every_data_set_are_kept(shortlib, monkeypatch, tmp_path, words):
+    """Two data sets share the smoke runs here, so that each run is met once for each."""
+    from shortlib.studies.registry import load_study
+
+    study = load_study(STUDY)
+    book = {**study.profiles(), "combinations": {"squares": ["smoke"], "circles": ["smoke"]}}
+    monkeypatch.setattr(study, "profiles", lambda: book)
+    monkeypatch.setattr("shortlib.data.locations.project_root", lambda: tmp_path / "mine")
+    code, said = shortlib("runs", "keep", STUDY, "--profile", "smoke", *words)
+    assert code == 0
+    of = 6 if words else 12
+    assert f"2 runs copied to {tmp_path / 'mine' / 'results'}; of {of} in profile smoke" in said
+    assert f"{of - 2} are not on disk" in said
+    assert len(list((tmp_path / "mine" / "results" / STUDY).iterdir())) == 2
 
 
 def test_a_results_dir_that_is_a_file_is_refused_in_a_sentence(shortlib, tmp_path):

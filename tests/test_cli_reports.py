@@ -67,6 +67,10 @@ def test_tables_are_exported_before_the_check_fails(call, page, tmp_path):
     [
         (("--profile", "huge"), "profile must be one of smoke"),
         (("--selection", "luck"), "selection must be one of test, validation, got 'luck'"),
+        (
+            ("--study", "spatial-specificity-synthetic", "--selection", "luck"),
+            "selection must be one of test, validation, got 'luck'",
+        ),
         (("--study", "saliency"), "study must be one of spatial-specificity-synthetic"),
         (("--check", "/no/such/folder"), "does not exist"),
     ],

@@ -120,10 +120,10 @@ def test_the_first_call_fits_then_runs_notebooks_then_builds(copy, steps):
         assert f" {given}" in study
     fits = [command for command in commands if command.startswith("fit")]
     for request, said in zip(
-        sorted(requests, key=lambda r: (r.variant, r.seed)), sorted(fits), strict=True
+        sorted(requests, key=lambda r: (r.study, r.variant, r.seed)), sorted(fits), strict=True
     ):
         assert f"fit {request.study} --profile smoke --variant {request.variant} " in said
-        assert f"--seed {request.seed} " in said
+        assert f"--seed {request.seed} --data {request.data} " in said
 
 
 def test_a_second_call_has_nothing_to_do(steps):

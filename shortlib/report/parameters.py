@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from shortlib.runs.locations import default_store
 from shortlib.runs.parallel import fit_or_load_all
-from shortlib.studies.registry import PROFILES, load_study, plan
+from shortlib.studies.registry import data_sets, load_study, plan
 
 INJECTED = "# Parameters"  # how papermill begins the cell that it adds
 
@@ -20,7 +20,8 @@ class Chapter:
     runs : list of shortlib.runs.Run
         Of this run's profile: loaded or, where missing, just fitted.
     reference : list of shortlib.runs.Run
-        Of the ``reference`` profile, as far as they are on disk.
+        Of the ``reference`` profile, as far as they are on disk: on the notebook's
+        data, or on all of the study's data sets where it names none.
     profile, data : str
     changed : dict
         The study's own parameters that were given a value.
@@ -87,12 +88,31 @@ def reference_runs(study, store, *, data=None, profile="reference"):
     """Return the runs of a profile that are on disk, fitting none.
 
     A seed of which runs are missing is left out as long as another one is complete,
-    so that all that is compared stands on the same seeds.
+    so that all that is compared stands on the same seeds. Each data set is taken by
+    itself: runs on different data are not paired.
+
+    Parameters
+    ----------
+    study : str
+    store : shortlib.runs.Store
+    data : str, optional
+        By default all data sets on which the study has the profile, in its order.
+    profile : str
+
+    Returns
+    -------
+    list of shortlib.runs.Run
+        Empty for data on which the study has no such profile.
     """
-    combinations = load_study(study).profiles()["combinations"]
-    if data in combinations and profile in PROFILES and profile not in combinations[data]:
-        return []  # data on which the study has no such profile
-    requests = plan(study, profile, data=data)
+    usable = data_sets(study, profile)
+    if data and data not in load_study(study).profiles()["combinations"]:
+        plan(study, profile, data=data)  # says what there is
+    wanted = [name for name in usable if name == data] if data else usable
+    return [run for name in wanted for run in _on_disk(store, plan(study, profile, data=name))]
+
+
+def _on_disk(store, requests):
+    """Return the runs of one data set, of complete seeds if there are any."""
     found = {request: store.find(request) for request in requests}
     incomplete = {request.seed for request, run in found.items() if run is None}
     complete = [run for run in found.values() if run and run.seed not in incomplete]

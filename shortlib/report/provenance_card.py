@@ -33,8 +33,7 @@ def provenance_card(runs, *, title="Where this comes from"):
         f"- **Commit**: {_join(_commit(f) for f in facts)}",
         "- **Parameters**: " + ", ".join(f"{k} {v}" for k, v in shared.items()),
         "- **Varied**: " + ("; ".join(f"{k}: {_join(v)}" for k, v in differing.items()) or "none"),
-        f"- **Data**: {_join(r.request['data'] for r in runs)}; {DATA_NOTE}: "
-        f"{_join(_data(f) for f in facts)}",
+        f"- **Data**: {'. '.join(_data(runs))}",
         f"- **Device**: {_join(f['machine'] + ', ' + f['compute']['precision'] for f in facts)}",
         f"- **Time**: {hours:.2f} h of fitting in all; started {min(f['started'] for f in facts)}",
         f"- **Peak memory**: {max(f['peak_memory_mib'] for f in facts)} MiB a fit",
@@ -71,8 +70,15 @@ def _commit(facts):
     return f"`{facts['commit'][:10]}`" + (" with changes not committed" if facts["dirty"] else "")
 
 
-def _data(facts):
-    return f"`{facts['cohort_checksums']['test'][:10]}` (test)"
+def _data(runs):
+    """Say of each data set what its checksum is: of the test cases, else as it was stated."""
+    checksums = {}
+    for run in runs:
+        test = run.provenance.get("cohort_checksums", {}).get("test")
+        stated = run.provenance.get("data_checksum", run.request["data_checksum"])
+        said = f"`{test[:10]}` (test)" if test else f"`{stated[:10]}`"
+        checksums.setdefault(run.request["data"], []).append(said)
+    return [f"{data}; {DATA_NOTE}: {_join(said)}" for data, said in checksums.items()]
 
 
 def _join(values):

@@ -17,7 +17,8 @@ def load_study(name):
     Returns
     -------
     module
-        Has ``NAME``, ``TITLE``, ``profiles()``, ``claims()``, ``published()``,
+        Has ``NAME``, ``TITLE``, ``CLAIMS_OF``, ``SELECTIONS``, ``OWN_PARAMETERS``,
+        ``profiles()``, ``claims()``, ``published()``,
         ``requests(profile, data=..., seeds=..., data_root=...)``, ``groups(runs)`` and
         ``estimates(metric, runs, selection=...)``.
 
@@ -31,6 +32,20 @@ def load_study(name):
     return import_module(f"shortlib.studies.{name.replace('-', '_')}.study")
 
 
+def data_sets(study, profile):
+    """List the data sets on which a study has a profile, its first one first.
+
+    Raises
+    ------
+    ValueError
+        If there is no such study or profile; lists those there are.
+    """
+    combinations = load_study(study).profiles()["combinations"]
+    if profile not in PROFILES:
+        raise ValueError(f"profile must be one of {', '.join(PROFILES)}, got {profile!r}")
+    return [data for data, profiles in combinations.items() if profile in profiles]
+
+
 def plan(study, profile, *, data=None, data_root=None, seeds=None, **own):
     """List the runs that a study asks for, after checking what was asked.
 
@@ -40,7 +55,8 @@ def plan(study, profile, *, data=None, data_root=None, seeds=None, **own):
     profile : str
         One of `PROFILES`: the size of the work.
     data : str, optional
-        Data set; the study's first one by default.
+        Data set; by default the first one on which the study has the profile. It need
+        not be on this machine.
     data_root : str, optional
         Folder of a real data set.
     seeds : int, optional
@@ -57,16 +73,15 @@ def plan(study, profile, *, data=None, data_root=None, seeds=None, **own):
     ValueError
         Names the parameter, the value it got and the values that make sense.
     """
-    module = load_study(study)
-    combinations = module.profiles()["combinations"]
-    if profile not in PROFILES:
-        raise ValueError(f"profile must be one of {', '.join(PROFILES)}, got {profile!r}")
-    data = data or next(iter(combinations))
-    if profile not in combinations.get(data, ()):
-        known = "; ".join(f"{d} with {', '.join(p)}" for d, p in combinations.items())
-        raise ValueError(
-            f"{study} does not run on data {data!r} with profile {profile!r}; it runs on {known}"
+    module, usable = load_study(study), data_sets(study, profile)
+    if data not in usable if data else not usable:
+        known = "; ".join(
+            f"{name} with {', '.join(profiles)}"
+            for name, profiles in module.profiles()["combinations"].items()
         )
+        on = f"on data {data!r} " if data else ""
+        raise ValueError(f"{study} does not run {on}with profile {profile!r}; it runs on {known}")
+    data = data or usable[0]
     if seeds is not None and (type(seeds) is not int or seeds < 1):
         raise ValueError(f"seeds is a whole number of seeds, at least 1, got {seeds!r}")
     return module.requests(profile, data=data, data_root=data_root, seeds=seeds, **own)

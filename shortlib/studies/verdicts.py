@@ -144,7 +144,7 @@ def judge(effect, rule, window_factor=1.0):
     return "not reproduced" if ends[1] <= 0 else "inconclusive"
 
 
-def verdicts_of(study, runs, *, selection="test"):
+def verdicts_of(study, runs, *, selection=None):
     """Judge every claim of a study on a set of runs.
 
     Parameters
@@ -152,15 +152,26 @@ def verdicts_of(study, runs, *, selection="test"):
     study : module
         As :func:`shortlib.studies.registry.load_study` returns it.
     runs : list of shortlib.runs.Run
-        Of one profile and one data set.
-    selection : str
-        The rule by which epochs were chosen.
+        Of one profile; of several data sets only if the study's groups are data sets.
+    selection : str, optional
+        The rule by which epochs were chosen; by default the paper's, which is the first
+        of the study's ``SELECTIONS``.
 
     Returns
     -------
     list of Verdict
         In the order of the claims, then of their groups.
+
+    Raises
+    ------
+    ValueError
+        If the study has no such selection rule; lists those it has.
     """
+    selection = selection or study.SELECTIONS[0]
+    if selection not in study.SELECTIONS:
+        known = ", ".join(study.SELECTIONS)
+        raise ValueError(f"selection must be one of {known}, got {selection!r}")
+    combinations = study.profiles()["combinations"]
     groups = study.groups(runs)
     found = []
     for claim in study.claims():
@@ -169,7 +180,8 @@ def verdicts_of(study, runs, *, selection="test"):
             facts = {
                 "selection": selection,
                 "profile": ", ".join(sorted({run.request["profile"] for run in chosen})),
-                "data": ", ".join(sorted({run.request["data"] for run in chosen})),
+                "data": ", ".join(sorted({run.request["data"] for run in chosen}))
+                or (group if group in combinations else ""),
                 "runs": [run.path.name for run in chosen],
             }
             try:

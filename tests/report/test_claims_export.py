@@ -1,8 +1,15 @@
+import re
+
 import pandas as pd
 import pytest
 
 from shortlib.report.claim_tables import IN_PROSE
-from shortlib.report.claims_export import all_verdicts, export_verdicts, selection_table
+from shortlib.report.claims_export import (
+    all_verdicts,
+    export_verdicts,
+    other_verdicts,
+    selection_table,
+)
 from shortlib.runs import Store
 from shortlib.studies.registry import STUDIES, load_study
 from shortlib.studies.verdicts import VERDICTS, verdicts_of
@@ -44,6 +51,7 @@ def test_all_that_the_pages_include_is_written(judged, tmp_path):
         f"{STUDY}-stands-on.md",
         f"{STUDY}.card.md",
         "sensitivity.csv",
+        "studies.md",
         "tally.md",
     }
     table = pd.read_csv(folder / f"{STUDY}.csv")
@@ -56,6 +64,42 @@ def test_all_that_the_pages_include_is_written(judged, tmp_path):
     for kind in VERDICTS:
         n = sum(v.verdict == kind for v in judged["test"])
         assert (f"**{n}** {kind}" in counted) == (n > 0)
+
+
+def test_of_a_study_with_one_rule_no_second_one_is_told(judged, tmp_path, monkeypatch):
+    monkeypatch.setattr(load_study(STUDY), "SELECTIONS", ("validation",))
+    store = Store(tmp_path / "runs")
+    assert other_verdicts(store, studies=[STUDY]) == {}
+    assert {
+        v.selection for v in all_verdicts(store, studies=[STUDY])[STUDY] if v.effect is None
+    } == {"validation"}
+    export_verdicts({STUDY: judged["validation"]}, {}, NO_RUNS, tmp_path / "out")
+    assert not (tmp_path / "out" / f"{STUDY}-selection.csv").exists()
+    assert "selection" not in (tmp_path / "out/studies.md").read_text()
+    with pytest.raises(ValueError, match="selection must be one of validation, got 'test'"):
+        all_verdicts(store, selection="test", studies=[STUDY])
+
+
+def test_the_second_rule_is_judged_for_studies_that_have_two(tmp_path):
+    other = other_verdicts(Store(tmp_path))
+    assert {v.selection for v in other[STUDY] if v.effect is None} == {"validation"}
+    first = all_verdicts(Store(tmp_path), selection="test")
+    assert set(first) == {name for name in STUDIES if "test" in load_study(name).SELECTIONS}
+
+
+def test_the_page_has_a_section_a_study_that_names_only_what_is_written(judged, tmp_path):
+    folder = tmp_path / "generated/claims"
+    export_verdicts({STUDY: judged["test"]}, {STUDY: judged["validation"]}, NO_RUNS, folder)
+    text = (folder / "studies.md").read_text()
+    assert text.startswith(f"## {load_study(STUDY).TITLE}\n\n{load_study(STUDY).CLAIMS_OF}\n\n")
+    named = re.findall(r"generated/claims/[\w.-]*\w", text)
+    assert len(named) == 4
+    assert all((tmp_path / name).is_file() for name in named)
+    assert re.findall(r"^:name: (.*)$", text, re.M) == [
+        f"tab-claims-{STUDY}",
+        f"tab-selection-{STUDY}",
+    ]
+    assert text.count("```") == 2 * text.count("```{")
 
 
 def test_exporting_again_replaces_what_was_there(judged, tmp_path):

@@ -2,7 +2,7 @@ import pytest
 
 from shortlib.report.parameters import injected_names, prepare, reference_runs
 from shortlib.runs import Store
-from shortlib.studies.registry import plan
+from shortlib.studies.registry import load_study, plan
 
 STUDY = "spatial-specificity-synthetic"
 OWN = ("specificities", "epochs", "rho", "mu_a", "mu_s")
@@ -84,3 +84,60 @@ def test_reference_runs_are_those_on_disk_and_none_is_fitted(fitted_run, store, 
     whole = {request.name: request for request in plan(STUDY, "smoke")}
     monkeypatch.setattr(Store, "find", lambda self, request: whole.get(request.name))
     assert reference_runs(STUDY, store, profile="smoke") == list(whole.values())
+
+
+@pytest.fixture
+def of_two(store, monkeypatch):
+    """The study as if it ran on two data sets; a function that puts runs on disk."""
+    study = load_study(STUDY)
+    stated = {"made": ["smoke", "reference"], "open": ["reference"], "real": ["paper"]}
+    book = {**study.profiles(), "combinations": stated}
+    monkeypatch.setattr(study, "profiles", lambda: book)
+    there = {}
+    monkeypatch.setattr(Store, "find", lambda self, request: there.get(request))
+
+    def put(data, seeds=(0, 1, 2), without=None):
+        asked = [r for r in plan(STUDY, "reference", data=data) if r.seed in seeds]
+        there.update({r: r for r in asked if (r.seed, r.variant) != without})
+
+    put.asked = lambda data, *seeds: [
+        r for r in plan(STUDY, "reference", data=data) if r.seed in seeds
+    ]
+    return put
+
+
+def test_reference_runs_are_of_all_data_sets_or_of_the_one_that_is_named(of_two, store):
+    of_two("made")
+    of_two("open", seeds=(0,))
+    made, other = of_two.asked("made", 0, 1, 2), of_two.asked("open", 0)
+    assert reference_runs(STUDY, store) == [*made, *other]
+    assert reference_runs(STUDY, store, data="") == [*made, *other]  # as notebooks give it
+    assert reference_runs(STUDY, store, data="made") == made
+    assert reference_runs(STUDY, store, data="open") == other
+    assert reference_runs(STUDY, store, data="real") == []
+    with pytest.raises(ValueError, match="does not run on data 'circles'"):
+        reference_runs(STUDY, store, data="circles")
+    with pytest.raises(ValueError, match="profile must be one of"):
+        reference_runs(STUDY, store, data="real", profile="huge")
+
+
+def test_an_incomplete_seed_is_left_out_of_its_own_data_set_only(of_two, store):
+    of_two("made", without=(1, "minibatch-r04"))
+    of_two("open", seeds=(1,))
+    expected = [*of_two.asked("made", 0, 2), *of_two.asked("open", 1)]
+    assert reference_runs(STUDY, store) == expected
+
+
+@pytest.mark.parametrize(("data", "sets"), [("", ["made", "open"]), ("made", ["made"])])
+def test_a_chapter_without_data_has_the_reference_runs_of_all(
+    of_two, notebook, monkeypatch, data, sets
+):
+    monkeypatch.setattr(
+        "shortlib.report.parameters.fit_or_load_all", lambda store, requests, **_: list(requests)
+    )
+    of_two("made")
+    of_two("open")
+    chapter = prepare(STUDY, notebook(data=data), own=OWN)
+    assert list(dict.fromkeys(run.data for run in chapter.reference)) == sets
+    assert chapter.data == "made"
+    assert {run.data for run in chapter.runs} == {"made"}

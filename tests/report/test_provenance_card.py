@@ -74,5 +74,16 @@ def test_modules_that_have_changed_since_are_named(make_run):
     assert told["Code changed since"] == "shortlib.gone, shortlib.models.fcn"
 
 
+def test_each_data_set_has_its_own_checksum(make_run, monkeypatch):
+    runs = [make_run(r) for r in (1, 4)]
+    other = make_run(40, facts={"cohort_checksums": {}, "data_checksum": "0123456789" + "a" * 54})
+    monkeypatch.setitem(other.request, "data", "circles")
+    told = lines_of(provenance_card([*runs, other]))
+    assert told["Data"] == (
+        "squares; checksum of the data: `feedc0ffee` (test). "
+        "circles; checksum of the data: `0123456789`"
+    )
+
+
 def test_without_a_run_the_card_says_so():
     assert "No run is on disk." in provenance_card([], title="A title")

@@ -1,3 +1,4 @@
+from contextlib import suppress
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -207,9 +208,9 @@ def test_an_unknown_kind_is_an_error_of_the_rule():
 # A study
 
 
-def fake_run(group, name, profile="smoke"):
+def fake_run(group, name, profile="smoke", data="dots"):
     return SimpleNamespace(
-        group=group, path=Path(f"/runs/{name}"), request={"profile": profile, "data": "dots"}
+        group=group, path=Path(f"/runs/{name}"), request={"profile": profile, "data": data}
     )
 
 
@@ -224,7 +225,13 @@ def fake_study(claims, groups=("slow", "fast")):
         found = {group: [run for run in runs if run.group == group] for group in groups}
         return {group: chosen for group, chosen in found.items() if chosen}
 
-    return SimpleNamespace(claims=lambda: claims, groups=sort, estimates=estimates)
+    return SimpleNamespace(
+        claims=lambda: claims,
+        groups=sort,
+        estimates=estimates,
+        profiles=lambda: {"combinations": {"dots": ["smoke"], "lines": ["smoke"]}},
+        SELECTIONS=("test", "validation"),
+    )
 
 
 def test_verdicts_come_in_the_order_of_claims_and_groups_with_what_they_stand_on():
@@ -266,6 +273,30 @@ def test_the_selection_rule_reaches_the_measurement():
     assert chosen_on_validation.selection == "validation"
 
 
+def test_without_a_selection_rule_it_is_the_studys_first_and_another_must_be_one_of_its_own():
+    claims = [{"id": "b", "metric": "m", "rule": rule("threshold", at=1, threshold=0.5)}]
+    study, runs = fake_study(claims), [fake_run("slow", "one")]
+    study.SELECTIONS = ("validation",)
+    assert verdicts_of(study, runs)[0].selection == "validation"
+    with pytest.raises(ValueError, match="selection must be one of validation, got 'test'"):
+        verdicts_of(study, runs, selection="test")
+
+
+def test_a_claim_judged_on_a_data_set_says_which_with_runs_and_without():
+    claims = [
+        {
+            "id": "b",
+            "metric": "m",
+            "rule": rule("threshold", at=1, threshold=0.5),
+            "each": ["dots", "lines"],
+        }
+    ]
+    study = fake_study(claims, groups=("dots", "lines"))
+    found = verdicts_of(study, [fake_run("dots", "one")])
+    assert [v.data for v in found] == ["dots", "lines"]
+    assert [v.runs for v in found] == [["one"], []]
+
+
 def test_without_a_run_nothing_is_testable_and_each_says_why():
     for name in STUDIES:
         found = verdicts_of(load_study(name), [])
@@ -293,9 +324,11 @@ def test_a_claim_is_well_formed(study, claim):
     assert asked.get("sign", 1) in (1, -1)
     assert asked["window"]["size"] >= 0
     assert len(asked["window"]["from"]) > 20
-    assert set(claim.get("each", ())) <= set(module.profiles()["batches"])
+    stated = module.profiles()
+    assert set(claim.get("each", ())) <= {*stated.get("batches", ()), *stated["combinations"]}
     # A metric that does not exist is an error of the claim, not of the runs.
-    assert module.estimates(claim["metric"], []) == {}
+    with suppress(NotTestableError):
+        assert module.estimates(claim["metric"], []) == {}
 
 
 @pytest.mark.parametrize("study", STUDIES)
@@ -303,11 +336,11 @@ def test_ids_are_unique_and_dials_are_those_of_the_reference_runs(study):
     module = load_study(study)
     ids = [claim["id"] for claim in module.claims()]
     assert len(ids) == len(set(ids))
-    dials = set(module.profiles()["profiles"]["reference"]["r"])
-    for claim in module.claims():
+    dials = module.profiles()["profiles"]["reference"].get("r")
+    for claim in module.claims() if dials else ():  # else the dial is no setting of the runs
         asked = claim["rule"]
         needed = asked.get("between", [asked["at"]] if "at" in asked else [])
-        assert set(needed) <= dials, claim["id"]
+        assert set(needed) <= set(dials), claim["id"]
 
 
 @pytest.mark.parametrize(

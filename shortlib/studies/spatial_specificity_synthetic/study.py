@@ -13,13 +13,20 @@ from shortlib.studies.spatial_specificity_synthetic.measures import estimates
 
 NAME = "spatial-specificity-synthetic"
 TITLE = "Spatial specificity of the labels, on squares in noise"
+CLAIMS_OF = (
+    "Claims of {cite:t}`saab2022spatial`, Section 3, each judged for both settings of the batch: "
+    "*printed* (one step an epoch) and *minibatch*."
+)
 METHOD = "segmentation"
+SELECTIONS = ("test", "validation")  # by which loss the epoch is chosen; the paper's first
 OWN_PARAMETERS = ("specificities", "epochs", "rho", "mu_a", "mu_s")
 
 __all__ = [
+    "CLAIMS_OF",
     "METHOD",
     "NAME",
     "OWN_PARAMETERS",
+    "SELECTIONS",
     "TITLE",
     "claims",
     "estimates",
