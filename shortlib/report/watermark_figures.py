@@ -136,6 +136,8 @@ def draw_forgetting(by_epoch, by_clean=None, *, most=None):
     -------
     matplotlib.figure.Figure
     """
+    if not any(by_epoch.values()):
+        raise ValueError("by_epoch is empty: no run of a main variant was fine-tuned")
     first = f"by epoch, {most}" if most else "by epoch"
     panels = [(by_epoch, first, "epoch of fine-tuning (0: before it)")]
     if by_clean:
@@ -177,6 +179,8 @@ def draw_mention(by_view):
     -------
     matplotlib.figure.Figure
     """
+    if not by_view:
+        raise ValueError("by_view is empty: no seed has both a silent and a mentioning run")
     looks = {"silent": ("reports are silent", PALETTE[1], "o"),
              "mention": ("reports mention the symbols", PALETTE[4], "s")}  # fmt: skip
     figure, (values, differences) = plt.subplots(

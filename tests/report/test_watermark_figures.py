@@ -122,6 +122,13 @@ def test_mention_shows_both_and_their_difference():
     assert legend_of(figure) == ["reports are silent", "reports mention the symbols"]
 
 
+def test_nothing_to_draw_is_said():
+    with pytest.raises(ValueError, match="by_view is empty"):
+        figures.draw_mention({})
+    with pytest.raises(ValueError, match="by_epoch is empty"):
+        figures.draw_forgetting({"adversarial": {}, "plain": {}})
+
+
 def test_watermarks_are_shown_beside_the_plain_image():
     images = np.arange(2 * 3 * 4 * 4, dtype=np.uint8).reshape(2, 3, 4, 4)
     axes = drawn(figures.draw_watermarks(images, [[1, 1], [0, float("nan")]], FINDINGS))
