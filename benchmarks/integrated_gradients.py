@@ -9,8 +9,9 @@ with SmoothGrad captum averages over the very copies that ours draws. Of several
 captum explains one after the other, ours all from one forward pass. The largest
 difference of the maps is printed beside the ratio, as a share of the largest value of all
 maps; it is rounding, except where rounding switches a unit that is all but zero on or off
-(up to 2e-3 for ResNet-18 with noise, 2e-8 when all is done in float64). Sides take turns, A B A B, so that other work on the machine bears on both; ratios
-are of turns beside each other, by the clock of the wall, and their median is printed.
+(up to 2e-3 for ResNet-18 with noise, 2e-8 when all is done in float64). Sides take turns,
+A B A B, so that other work on the machine bears on both; ratios are of turns beside each
+other, by the clock of the wall, and their median is printed.
 """
 
 import argparse
