@@ -11,6 +11,12 @@ from shortlib.metrics.intervals import (
     robust_auroc_interval,
     stratified_resamples,
 )
+from shortlib.metrics.multilabel import (
+    ByFinding,
+    joint_resamples,
+    multilabel_aurocs,
+    multilabel_means,
+)
 from shortlib.metrics.saliency import map_cosine_similarity, mass_inside
 from shortlib.metrics.specificity import (
     mutual_information,
@@ -21,14 +27,18 @@ from shortlib.metrics.specificity import (
 )
 
 __all__ = [
+    "ByFinding",
     "Interval",
     "auroc",
     "auroc_interval",
     "auroc_over_seeds_interval",
     "bootstrap_aurocs",
     "bootstrap_aurocs_over_seeds",
+    "joint_resamples",
     "map_cosine_similarity",
     "mass_inside",
+    "multilabel_aurocs",
+    "multilabel_means",
     "mutual_information",
     "mutual_information_closed_form",
     "positive_fraction",
