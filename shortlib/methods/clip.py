@@ -34,6 +34,11 @@ class CLIP(nn.Module):
         self.text_projection = nn.Linear(text_encoder.features, width)
         self.logit_scale = nn.Parameter(torch.tensor(math.log(1 / temperature)))
 
+    @property
+    def scale(self):
+        """Factor of the cosines; held below 100, as Radford et al. (2021) have it."""
+        return self.logit_scale.exp().clamp(max=100)
+
     def embed_images(self, images):
         """Return unit vectors of images, shape (n, width)."""
         _, features = self.image_encoder.forward_with_embedding(images)

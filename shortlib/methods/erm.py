@@ -10,7 +10,20 @@ from shortlib.methods.training import train
 from shortlib.models.cnn import build_cnn
 
 
-def fit_erm(cohort, monitors, *, network, schedule, rules, compute, seed, augment=None, **options):
+def fit_erm(
+    cohort,
+    monitors,
+    *,
+    network,
+    schedule,
+    rules,
+    compute,
+    seed,
+    weights="random",
+    augment=None,
+    plant=None,
+    **options,
+):
     """Train a classifier by the mean loss over cases.
 
     Parameters
@@ -26,8 +39,13 @@ def fit_erm(cohort, monitors, *, network, schedule, rules, compute, seed, augmen
     compute : shortlib.methods.compute.Compute
     seed : int
         Of weights, order and augmentation.
+    weights : str
+        Where the network starts; see :func:`shortlib.models.cnn.build_cnn`.
     augment : callable, optional
         See :func:`shortlib.methods.augmentation.build_augmentation`.
+    plant : callable, optional
+        ``plant(images, index)`` draws something into the batch of the cases `index`,
+        after the augmentation, which would move it.
     **options
         Passed to :func:`shortlib.methods.training.train`.
 
@@ -44,16 +62,19 @@ def fit_erm(cohort, monitors, *, network, schedule, rules, compute, seed, augmen
     """
     outputs = n_outputs(cohort)
     torch.manual_seed(derive_seed(seed, "weights"))
-    model = compute.place(build_cnn(network, channels=cohort.images.shape[1], outputs=outputs))
-    images, labels = Batches(cohort.images, compute), _labels(cohort, compute)
+    channels = cohort.images.shape[1]
+    model = compute.place(build_cnn(network, channels=channels, outputs=outputs, weights=weights))
+    images, labels = Batches(cohort.images, compute), label_tensor(cohort, compute)
     held_out = {
-        name: (Batches(part.images, compute), _labels(part, compute))
+        name: (Batches(part.images, compute), label_tensor(part, compute))
         for name, part in monitors.items()
     }
 
     def batch_loss(model, index):
         batch = images[index]
-        logits = model(batch if augment is None else augment(batch))
+        batch = batch if augment is None else augment(batch)
+        batch = batch if plant is None else plant(batch, index)
+        logits = model(batch)
         return label_loss(logits, labels[index.to(labels.device)])
 
     def evaluate(model):
@@ -141,7 +162,8 @@ def label_loss(logits, labels):
     return ((each * known).sum(dim=0) / known.sum(dim=0).clamp(min=1)).sum()
 
 
-def _labels(cohort, compute):
+def label_tensor(cohort, compute):
+    """Return a cohort's labels on the device, as :func:`label_loss` takes them."""
     labels = cohort.require("labels")
     kind = np.int64 if labels.ndim == 1 else np.float32
     return torch.from_numpy(labels.astype(kind)).to(compute.device)

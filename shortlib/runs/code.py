@@ -7,8 +7,9 @@ import sys
 from functools import cache
 from pathlib import Path
 
-# Rooms that decide what a fit computes. Storage, metrics and reports do not.
-FITTING_ROOMS = ("data", "shortcuts", "models", "methods", "explain", "studies")
+# Rooms that decide what a fit computes; of the metrics, those that a fit calls. Storage and
+# reports do not.
+FITTING_ROOMS = ("data", "shortcuts", "models", "methods", "explain", "metrics", "studies")
 
 PACKAGE = Path(__file__).resolve().parents[1]
 

@@ -2,7 +2,7 @@
 
 from importlib import import_module
 
-STUDIES = ("spatial-specificity-synthetic",)
+STUDIES = ("clip-watermarks", "spatial-specificity-synthetic")
 PROFILES = ("smoke", "workshop", "reference", "paper")
 
 
