@@ -2,13 +2,14 @@
 
 import pandas as pd
 
+from shortlib.data.views import VIEWS
 from shortlib.report.claim_tables import format_estimate
 from shortlib.studies.clip_watermarks.measures import (
     METHODS,
-    METRICS,
     MODELS,
     STAGES,
     by_finding,
+    estimates,
     mention,
     model_name,
 )
@@ -18,28 +19,22 @@ EMPTY = {
     "published": "other findings",
     "reference": "no reference run",
     "this run": "not run here",
+    "finding": "one class only",
 }
-VIEWS = ("plain", "aligned", "adversarial")
-
-
-def measure_views(runs):
-    """Measure all models in the three test views; see :func:`measures.by_finding`.
-
-    Parameters
-    ----------
-    runs : list of shortlib.runs.Run
-        Of one data set and profile.
-
-    Returns
-    -------
-    dict of str to dict
-        By test view; empty without runs.
-    """
-    return {view: by_finding(runs, view) for view in VIEWS} if runs else {}
+DIFFERENCE = "CLIP − CNN (paired)"
+MAP_MEASURES = {
+    "consistency_training_plain": "real- and shortcut-trained model alike, plain images",
+    "consistency_training_marked": "real- and shortcut-trained model alike, marked positives",
+    "consistency_testing": "shortcut-trained: plain and marked positives alike",
+    "consistency_testing_real": "real-trained: plain and marked positives alike",
+    "box_mass": "shortcut-trained: share of the map in the symbol's box",
+    "box_mass_real": "real-trained: share of the map in the symbol's box",
+    "box_area": "share of the image in the symbol's box",
+}
 
 
 def appendix_table(published, view, reference, here, *, digits=2):
-    """Set one table of the paper's appendix beside the reference runs and this run.
+    """Set one table of the paper's appendix beside the reference runs and these runs.
 
     Parameters
     ----------
@@ -47,8 +42,8 @@ def appendix_table(published, view, reference, here, *, digits=2):
         As the study's ``published()`` returns it.
     view : str
         ``"plain"``, ``"aligned"`` or ``"adversarial"``.
-    reference, here : dict
-        As :func:`measure_views` returns them, of one data set.
+    reference, here : list of shortlib.runs.Run
+        Each of one profile, both of the same data set.
     digits : int
         After the point; the paper's own numbers keep their three.
 
@@ -56,28 +51,26 @@ def appendix_table(published, view, reference, here, *, digits=2):
     -------
     pandas.DataFrame
         Up to three rows a model, one a source; the average, then the findings. Where the data have
-        other findings than the paper, its numbers are left out: their columns would not be the
-        same.
+        other findings than the paper, its numbers are left out: they are of other columns.
     """
-    parts = {"reference": reference.get(view, {}), "this run": here.get(view, {})}
-    columns = _findings(parts.values())
-    printed = _printed(published, view) if comparable(published, reference, here) else {}
-    columns = columns or list(published["findings"])
+    findings = _findings(published, reference, here)
+    parts = {"reference": by_finding(reference, view), "this run": by_finding(here, view)}
+    printed = _printed(published, view) if findings == published["findings"] else {}
     rows = []
     for model in MODELS:
         if model in printed:
             numbers = {name: f"{value:.3f}" for name, value in printed[model].items()}
             rows.append({"model": model, "source": "published", **numbers})
         for source, measured in parts.items():
-            cells = measured.get(model)
-            if cells is None:
-                continue
-            numbers = {
-                name: format_estimate(cells[name], digits) if name in cells else "one class only"
-                for name in (AVERAGE, *columns)
-            }
-            rows.append({"model": model, "source": source, **numbers})
-    return pd.DataFrame(rows, columns=["model", "source", AVERAGE, *columns])
+            if cells := measured.get(model):
+                numbers = {
+                    name: format_estimate(cells[name], digits)
+                    if name in cells
+                    else EMPTY["finding"]
+                    for name in (AVERAGE, *findings)
+                }
+                rows.append({"model": model, "source": source, **numbers})
+    return pd.DataFrame(rows, columns=["model", "source", AVERAGE, *findings])
 
 
 def average_table(published, reference, here, *, digits=2):
@@ -93,72 +86,67 @@ def average_table(published, reference, here, *, digits=2):
     pandas.DataFrame
         One row a test view and model; an empty cell says why.
     """
-    fits = comparable(published, reference, here)
+    same = _findings(published, reference, here) == published["findings"]
     rows = []
     for view in VIEWS:
         printed = _printed(published, view)
+        parts = {"reference": by_finding(reference, view), "this run": by_finding(here, view)}
         for model in MODELS:
-            row = {"test view": view, "model": model, "published": EMPTY["published"]}
-            if fits:
-                row["published"] = f"{printed[model][AVERAGE]:.3f}"
-            for source, part in (("reference", reference), ("this run", here)):
-                cells = part.get(view, {}).get(model)
+            theirs = f"{printed[model][AVERAGE]:.3f}" if same else EMPTY["published"]
+            row = {"test view": view, "model": model, "published": theirs}
+            for source, measured in parts.items():
+                cells = measured.get(model)
                 row[source] = format_estimate(cells[AVERAGE], digits) if cells else EMPTY[source]
             rows.append(row)
     return pd.DataFrame(rows)
 
 
-def maps_table(reference_runs, here_runs, *, digits=2):
-    """Tabulate what the integrated-gradient maps show, CNN and CLIP, with paired differences.
+def maps_table(reference, here, *, digits=2):
+    """Tabulate what the integrated-gradient maps show, CNN beside CLIP.
 
     Parameters
     ----------
-    reference_runs, here_runs : list of shortlib.runs.Run
-        Each of one data set and profile.
-    digits : int
+    reference, here, digits
+        As for :func:`appendix_table`.
 
     Returns
     -------
     pandas.DataFrame
-        One row a measure and source.
+        One row a measure and source: mean over test images, findings and seeds.
     """
     rows = []
     for metric, title in MAP_MEASURES.items():
-        for source, runs in (("reference", reference_runs), ("this run", here_runs)):
-            measured = METRICS[metric](runs)
-            if not measured:
+        for source, runs in (("reference", reference), ("this run", here)):
+            if not (measured := estimates(metric, runs)):
                 continue
             cells = {"measure": title, "source": source}
-            for name in METHODS.values():
-                cells[name] = format_estimate(measured.get(name), digits)
+            cells |= {
+                name: format_estimate(measured.get(name), digits) for name in METHODS.values()
+            }
             both = len(measured) == len(METHODS)
             difference = measured["CLIP"] - measured["CNN"] if both else None
-            rows.append({**cells, "CLIP − CNN (paired)": format_estimate(difference, digits)})
-    return pd.DataFrame(
-        rows, columns=["measure", "source", *METHODS.values(), "CLIP − CNN (paired)"]
-    )
+            rows.append({**cells, DIFFERENCE: format_estimate(difference, digits)})
+    return pd.DataFrame(rows, columns=["measure", "source", *METHODS.values(), DIFFERENCE])
 
 
 def mention_table(runs, *, digits=2):
     """Tabulate the control in which reports mention the symbols, by stage and test view."""
+    columns = {
+        "silent": "reports silent",
+        "mention": "reports mention the symbols",
+        "difference": "difference (paired)",
+    }
     rows = []
     for stage in STAGES:
+        model = model_name("clip", "shortcut", stage)
         for view, parts in mention(runs, stage=stage).items():
-            rows.append(
-                {
-                    "model": model_name("clip", "shortcut", stage),
-                    "test view": view,
-                    "reports silent": format_estimate(parts["silent"], digits),
-                    "reports mention the symbols": format_estimate(parts["mention"], digits),
-                    "difference (paired)": format_estimate(parts["difference"], digits),
-                }
-            )
-    columns = ["model", "test view", "reports silent", "reports mention the symbols"]
-    return pd.DataFrame(rows, columns=[*columns, "difference (paired)"])
+            cells = {title: format_estimate(parts[key], digits) for key, title in columns.items()}
+            rows.append({"model": model, "test view": view, **cells})
+    return pd.DataFrame(rows, columns=["model", "test view", *columns.values()])
 
 
-def data_line(published, runs):
-    """Say in a sentence what data the paper and these runs stand on, to stand beside a table.
+def data_sentence(published, runs):
+    """Say what data the paper and these runs stand on, to stand beside a table.
 
     Parameters
     ----------
@@ -171,51 +159,39 @@ def data_line(published, runs):
     str
     """
     paper = published["data"]
-    theirs = (
-        f"published: trained on {paper['train']}, tested on {paper['n']} images of {paper['test']}"
-    )
+    text = f"Published: {paper['train']} for training, {paper['n']} images of {paper['test']}"
+    text += " for testing, each model trained once."
     if not runs:
-        return f"{theirs[0].upper()}{theirs[1:]}, one seed."
-    first = runs[0]
-    seeds = len({run.seed for run in runs if run.request["variant"] in METHODS})
-    plain = by_finding(runs, "plain")
-    n = max((cells[AVERAGE].n for cells in plain.values()), default=0)
-    count = "1 seed" if seeds == 1 else f"{seeds} seeds"
-    ours = (
-        f"here: {first.request['data']}, profile {first.request['profile']}, tested on {n} images"
+        return text
+    cells = [parts[AVERAGE] for parts in by_finding(runs, "plain").values()]
+    n, seeds = (max((getattr(c, name) for c in cells), default=0) for name in ("n", "seeds"))
+    text += f" Here: {runs[0].request['data']}, profile {runs[0].request['profile']},"
+    text += f" {n} images for testing, {seeds} seed{'s' * (seeds != 1)}."
+    findings = _findings(published, runs)
+    if findings != published["findings"]:
+        text += f" Its findings ({', '.join(findings)}) are not the paper's, whose numbers"
+        text += " are left out here for that reason."
+    return text
+
+
+def published_averages(published, runs):
+    """Return the paper's averages by test view and model, or nothing for other findings."""
+    if _findings(published, runs) != published["findings"]:
+        return {}
+    tables = {view: _printed(published, view) for view in VIEWS}
+    return {
+        view: {model: cells[AVERAGE] for model, cells in table.items()}
+        for view, table in tables.items()
+    }
+
+
+def _findings(published, *parts):
+    """List the findings of the runs, or the paper's where there is no run."""
+    return next(
+        (list(r.settings["findings"]) for runs in parts for r in runs), published["findings"]
     )
-    sentence = f"{theirs[0].upper()}{theirs[1:]}, one seed; {ours}, {count}."
-    if not comparable(published, {"plain": plain}):
-        sentence += (
-            f" The findings are {', '.join(first.settings['findings'])}, not the paper's; so its"
-            " numbers do not stand in these columns."
-        )
-    return sentence
-
-
-def comparable(published, *measured):
-    """Return whether all that was measured has the paper's findings and no others."""
-    found = _findings(cells for part in measured for cells in part.values())
-    return not found or set(found) == set(published["findings"])
-
-
-def _findings(parts):
-    """List the findings that occur, in the study's order."""
-    cells = [cells for part in parts for cells in part.values()]
-    return list(dict.fromkeys(name for each in cells for name in each if name != AVERAGE))
 
 
 def _printed(published, view):
     table = next(t for t in published["tables"] if t["view"] == view)
     return {row["row"]: {AVERAGE: row["average"], **row["values"]} for row in table["rows"]}
-
-
-MAP_MEASURES = {
-    "consistency_training_plain": "real- and shortcut-trained alike, plain images",
-    "consistency_training_marked": "real- and shortcut-trained alike, marked positives",
-    "consistency_testing": "shortcut-trained: plain and marked positives alike",
-    "consistency_testing_real": "real-trained: plain and marked positives alike",
-    "box_mass": "shortcut-trained: share of the map in the symbol's box",
-    "box_mass_real": "real-trained: share of the map in the symbol's box",
-    "box_area": "share of the image in the symbol's box",
-}
