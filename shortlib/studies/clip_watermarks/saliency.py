@@ -11,6 +11,7 @@ from shortlib.metrics.saliency import map_cosine_similarity, mass_inside
 
 ARMS = ("real", "shortcut")
 CHUNK = 32  # test cases whose maps are in memory at a time
+BATCH = 32  # points in a forward pass
 
 
 def compare_maps(outputs, tested, *, steps, samples, noise, seed):
@@ -40,18 +41,19 @@ def compare_maps(outputs, tested, *, steps, samples, noise, seed):
         image, and ``box_area``, the box's share of the image; the attribution's sum and the
         output's difference on the plain image, ``sum_<arm>`` and ``difference_<arm>``.
     """
+    options = {"steps": steps, "samples": samples, "noise": noise}
     tables = []
-    for k, finding in enumerate(tested.cohort.label_names):
-        known = np.flatnonzero(tested.cohort.labels[:, k] >= 0)
-        for rows in np.split(known, range(CHUNK, len(known), CHUNK)):
-            some = tested[rows]
-            options = {
-                "steps": steps,
-                "samples": samples,
-                "noise": noise,
-                "seed": derive_seed(seed, "smoothgrad", finding, int(rows[0])),
+    for first in range(0, len(tested.cohort), CHUNK):
+        some = tested[first : first + CHUNK]
+        options["seed"] = derive_seed(seed, "smoothgrad", first)
+        # One forward pass serves all findings where they share the image.
+        plain = {arm: _attribute(outputs[arm], some.cohort.images, options) for arm in ARMS}
+        for k, finding in enumerate(tested.cohort.label_names):
+            marked = {
+                arm: _attribute(outputs[arm], some.marked[finding], options, k) for arm in ARMS
             }
-            tables.append(_compare(outputs, some, k, finding, options))
+            table = _compare(some, k, plain, marked)
+            tables.append(table[some.cohort.labels[:, k] >= 0])
     return pd.concat(tables, ignore_index=True)
 
 
@@ -71,7 +73,7 @@ def example_maps(outputs, tested, *, steps, samples, noise, seed):
         options["seed"] = derive_seed(seed, "smoothgrad", finding)
         pair = np.concatenate([case.cohort.images, case.marked[finding]])
         images.append(pair[:, 0])
-        found = [_attribute(outputs[arm], pair, k, options) for arm in ARMS]
+        found = [_attribute(outputs[arm], pair, options, k) for arm in ARMS]
         maps.append([saliency_maps(one.maps) for one in found])
     return {
         "images": torch.from_numpy(np.stack(images)),
@@ -79,31 +81,33 @@ def example_maps(outputs, tested, *, steps, samples, noise, seed):
     }
 
 
-def _compare(outputs, tested, k, finding, options):
-    images = {"plain": tested.cohort.images, "marked": tested.marked[finding]}
-    found = {
-        (arm, name): _attribute(outputs[arm], each, k, options)
-        for arm in ARMS
-        for name, each in images.items()
-    }
-    maps = {which: saliency_maps(attribution.maps) for which, attribution in found.items()}
+def _compare(tested, k, plain, marked):
+    """Compare the maps of one finding; `plain` has an axis of findings, `marked` has not."""
+    finding = tested.cohort.label_names[k]
+    maps = {(arm, "plain"): saliency_maps(plain[arm].maps[:, k]) for arm in ARMS}
+    maps |= {(arm, "marked"): saliency_maps(marked[arm].maps) for arm in ARMS}
     boxes = boxes_around(tested.masks[finding])
     columns = {
         "case_id": tested.cohort.case_ids,
         "finding": finding,
-        "label": tested.cohort.labels[:, k].astype("int8"),
+        "label": tested.cohort.labels[:, k] == 1,
         "box_area": boxes.mean(axis=(1, 2)),
     }
-    for name in images:
-        columns[f"train_{name}"] = map_cosine_similarity(maps["real", name], maps["shortcut", name])
+    for image in ("plain", "marked"):
+        columns[f"train_{image}"] = map_cosine_similarity(
+            maps["real", image], maps["shortcut", image]
+        )
     for arm in ARMS:
         columns[f"test_{arm}"] = map_cosine_similarity(maps[arm, "plain"], maps[arm, "marked"])
         columns[f"box_{arm}"] = mass_inside(maps[arm, "marked"], boxes)
-        columns[f"sum_{arm}"] = found[arm, "plain"].sums
-        columns[f"difference_{arm}"] = found[arm, "plain"].differences
-    return pd.DataFrame(columns)
+        columns[f"sum_{arm}"] = plain[arm].sums[:, k]
+        columns[f"difference_{arm}"] = plain[arm].differences[:, k]
+    return pd.DataFrame(columns).astype({"label": "int8"})
 
 
-def _attribute(output, images, k, options):
+def _attribute(output, images, options, k=slice(None)):
+    """Attribute all outputs of each image, or one."""
     scaled = torch.from_numpy(np.ascontiguousarray(images)).float() / 255
-    return integrated_gradients(lambda batch, index: output(batch)[:, k], scaled, **options)
+    return integrated_gradients(
+        lambda batch, index: output(batch)[:, k], scaled, batch_size=BATCH, **options
+    )
