@@ -164,7 +164,7 @@ def _profile(profile, data, own):
     book = profiles()
     chosen = dict(book["profiles"][profile])
     for part, values in book["changed"].get(data, {}).get(profile, {}).items():
-        chosen[part] = {**chosen[part], **values}
+        chosen[part] = {**chosen[part], **values} if isinstance(values, dict) else values
     for name, value in own.items():
         if name not in OWN_PARAMETERS:
             known = ", ".join(OWN_PARAMETERS)

@@ -86,17 +86,18 @@ def pretrain(method, arm, parts, settings, *, watermark, compute, seed, **option
         model, trained = fit_erm(train, monitors, **options)
         model.load_state_dict(trained.weights[SELECTION])
         return PreTrained(model, trained, _cnn_predict(model, compute), _cnn_output(model, compute))
-    text = {name: settings[name] for name in ("text_encoder", "frozen_layers", "text_length")}
-    model, tokenizer, trained = fit_clip(
-        train, monitors, width=settings["width"], terms=settings["terms"], **text, **options
-    )
-    model.load_state_dict(trained.weights[SELECTION])
+    # Before the training, so that too few reports are said at once.
     chosen = exclusive_cases(
         parts["train"].labels,
         parts["train"].label_names,
         n=settings["n_prompts"],
         seed=derive_seed(seed, "prompts"),
     )
+    text = {name: settings[name] for name in ("text_encoder", "frozen_layers", "text_length")}
+    model, tokenizer, trained = fit_clip(
+        train, monitors, width=settings["width"], terms=settings["terms"], **text, **options
+    )
+    model.load_state_dict(trained.weights[SELECTION])
     # Reports as they came, also where those of the training mention the symbols: the question
     # put to the images is the same in every arm.
     prompts = label_embeddings(
