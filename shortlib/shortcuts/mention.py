@@ -52,7 +52,8 @@ def mention(reports, carries, symbols, *, seed=0):
         [
             _with(report, row, symbols, *draw)
             for report, row, draw in zip(reports, carries, draws, strict=True)
-        ]
+        ],
+        dtype=object,  # an array's own strings would all be as long as the longest
     )
 
 

@@ -10,7 +10,7 @@ from shortlib.runs.folder import Fitted
 from shortlib.shortcuts.watermark import Watermark
 from shortlib.studies.clip_watermarks.saliency import ARMS, compare_maps, example_maps
 from shortlib.studies.clip_watermarks.scoring import mark_cases
-from shortlib.studies.clip_watermarks.sources import load_parts
+from shortlib.studies.clip_watermarks.sources import check_source, load_parts
 from shortlib.studies.clip_watermarks.training import SELECTION, fine_tuned, pretrain
 
 VERSION = 1
@@ -32,13 +32,19 @@ def fit(request, *, device="cpu", threads=1, checkpoint=None, checkpoint_seconds
     Returns
     -------
     shortlib.runs.folder.Fitted
+
+    Raises
+    ------
+    shortlib.data.problems.DataError
+        If the data are not here, or not those that the run was asked for on.
     """
     settings, seed, method = request.settings, request.seed, request.method
     compute = choose_compute(device, settings["network"], threads=threads)
+    check_source(settings, request.data_checksum, data_root=request.data_root)
     parts, counts = load_parts(settings, seed=seed, data_root=request.data_root)
     watermark = Watermark(symbols=tuple(settings["symbols"]))
     tested = mark_cases(parts["test"], watermark)
-    predictions, history, weights, outputs, epochs = [], [], {}, {}, {}
+    predictions, history, weights, outputs, epochs, resumed = [], [], {}, {}, {}, []
     with compute.active():
         for arm in settings["arms"]:
             before = pretrain(
@@ -58,6 +64,7 @@ def fit(request, *, device="cpu", threads=1, checkpoint=None, checkpoint_seconds
             history.append(_history(before.trained, arm, "pretrained", 0))
             epochs[arm], outputs[arm] = before.trained.best_epochs[SELECTION], before.output
             weights |= _named(f"{arm}/pretrained", before.model)
+            resumed += before.trained.history[: before.trained.resumed_from]
             for n, stage in _further(method, counts):
                 encoder, kept = deepcopy(before.image_encoder), []
                 followed = stage == "fine-tuned" and n == counts[0]
@@ -98,6 +105,9 @@ def fit(request, *, device="cpu", threads=1, checkpoint=None, checkpoint_seconds
         examples=examples,
         facts={
             "best_epochs": epochs,
+            # Of all arms together: each has a checkpoint of its own.
+            "resumed_from_epoch": len(resumed),
+            "resumed_seconds": sum(row["seconds"] for row in resumed),
             "compute": vars(compute),
             "cases": {name: len(part) for name, part in parts.items()},
             "skipped": {name: len(part.skipped) for name, part in parts.items()},

@@ -9,6 +9,7 @@ from shortlib.data.decoded import decoded
 from shortlib.data.label_sentences import label_sentences
 from shortlib.data.locations import data_folder
 from shortlib.data.phantoms.make import make
+from shortlib.data.problems import DataError
 from shortlib.data.reports import shorten
 from shortlib.data.seeds import derive_seed
 from shortlib.data.sets import read_index
@@ -76,6 +77,31 @@ def source_checksum(source, *, data_root=None, on_error="raise"):
     return "+".join(_index(one, settings, data_root).checksum() for one in sets)
 
 
+def check_source(settings, checksum, *, data_root=None):
+    """Check that the data are those that a run was asked for on.
+
+    Parameters
+    ----------
+    settings : dict
+    checksum : str
+        Of the request.
+    data_root : str or pathlib.Path, optional
+
+    Raises
+    ------
+    shortlib.data.problems.DataError
+        If they are others, or not here.
+    """
+    found = source_checksum(settings["source"], data_root=data_root, on_error=settings["on_error"])
+    if found != checksum:
+        raise DataError(
+            "other data",
+            f"the data that are here have the checksum {found!r}, those that the run was asked "
+            f"for on have {checksum!r}; plan the runs again where the data are",
+            path=data_root,
+        )
+
+
 def is_here(source, data_root=None):
     """Return whether the folders of a source are there, or can be made."""
     sets = [source] if "shares" in source else [source["training"], source["clinic"]]
@@ -123,12 +149,17 @@ def clean_counts(clean, pool):
     Raises
     ------
     ValueError
-        If the pool is too small, or a share makes no image.
+        If the pool is too small, a share makes no image, or two numbers are the same.
     """
     counts = [round(n * pool) if n < 1 else int(n) for n in clean]
     for asked, n in zip(clean, counts, strict=True):
         if not 1 <= n <= pool:
-            raise ValueError(f"clean asks for {asked} of {pool} images that could be used")
+            raise ValueError(
+                f"clean must ask for 1 to {pool} images, which is all there are, got {asked}"
+                + (f", which makes {n}" if asked < 1 else "")
+            )
+    if len(set(counts)) < len(counts):
+        raise ValueError(f"clean must be different numbers of images, got {counts}")
     return counts
 
 
@@ -142,7 +173,8 @@ def _findings(cohort, settings, source):
     if source.get("sentences"):
         reports = label_sentences(cohort.labels, cohort.label_names, seed=0)
     elif reports is not None:
-        reports = np.array([shorten(text) for text in reports])
+        # Python's own strings: an array's would all be as long as the longest.
+        reports = np.array([shorten(text) for text in reports], dtype=object)
     return replace(
         cohort,
         labels=np.stack(columns, axis=1).astype(np.float32),
