@@ -5,12 +5,10 @@ from importlib.resources import files
 
 import yaml
 
-from shortlib.methods.clip import TERMS
-from shortlib.models.cnn import NETWORKS
-from shortlib.models.text import ENCODERS
 from shortlib.runs.request import Request
 from shortlib.studies.clip_watermarks.fit import VERSION
 from shortlib.studies.clip_watermarks.measures import estimates
+from shortlib.studies.clip_watermarks.own_values import CHECKS
 from shortlib.studies.clip_watermarks.sources import is_here, source_checksum
 
 NAME = "clip-watermarks"
@@ -21,10 +19,7 @@ CLAIMS_OF = (
     "made from labels."
 )
 SELECTIONS = ("validation",)
-OWN_PARAMETERS = (
-    *("epochs", "finetune_epochs", "clean", "p_marked", "p_correct", "network", "weights"),
-    *("text_encoder", "frozen_layers", "terms", "n_prompts", "dial", "on_error"),
-)
+OWN_PARAMETERS = tuple(CHECKS)
 # Where in a profile the study's own parameters stand; all others are settings of both methods.
 _OF_CLIP = ("text_encoder", "frozen_layers", "terms", "n_prompts")
 
@@ -92,6 +87,7 @@ def requests(profile, *, data, seeds=None, data_root=None, **own):
     **own
         Any of `OWN_PARAMETERS`. ``dial`` is a list of pairs (p_marked, p_correct) at
         which the shortcut arms are trained beside the main ones, with the first seed.
+        ``saliency_cases`` is how many test cases have maps made of them; 0 makes none.
 
     Returns
     -------
@@ -169,9 +165,12 @@ def _profile(profile, data, own):
         if name not in OWN_PARAMETERS:
             known = ", ".join(OWN_PARAMETERS)
             raise ValueError(f"{NAME} has no parameter {name!r}; it has {known}")
-        _CHECKS[name](name, value)
+        value = CHECKS[name](name, value)
         if name == "dial":
-            chosen["dial"] = [list(pair) for pair in value]
+            chosen["dial"] = value
+        elif name == "saliency_cases":
+            saliency = {**chosen["settings"]["saliency"], "cases": value} if value else None
+            chosen["settings"] = {**chosen["settings"], "saliency": saliency}
         else:
             part = "clip" if name in _OF_CLIP else "settings"
             chosen[part] = {**chosen[part], name: value}
@@ -180,68 +179,3 @@ def _profile(profile, data, own):
         watch = [epoch for epoch in chosen["settings"]["watch"] if epoch < last]
         chosen["settings"] = {**chosen["settings"], "watch": [*watch, last]}
     return chosen
-
-
-def _whole(name, value):
-    if type(value) is not int or value < 1:
-        raise ValueError(f"{name} is a whole number, at least 1, got {value!r}")
-
-
-def _chance(name, value):
-    if type(value) not in (int, float) or not 0 <= value <= 1:
-        raise ValueError(f"{name} is a probability in [0, 1], got {value!r}")
-
-
-def _numbers(name, value):
-    usable = isinstance(value, list | tuple) and value
-    if not usable or any(
-        type(n) not in (int, float) or not n > 0 or (n >= 1 and n != int(n)) for n in value
-    ):
-        raise ValueError(
-            f"{name} is a list of numbers of images, or of shares below 1, got {value!r}"
-        )
-
-
-def _pairs(name, value):
-    if not isinstance(value, list | tuple) or any(
-        not isinstance(pair, list | tuple) or len(pair) != 2 for pair in value
-    ):
-        raise ValueError(f"{name} is a list of pairs (p_marked, p_correct), got {value!r}")
-    for pair in value:
-        for chance in pair:
-            _chance(name, chance)
-
-
-def _one_of(*known):
-    def check(name, value):
-        if value not in known:
-            raise ValueError(f"{name} must be one of {', '.join(known)}, got {value!r}")
-
-    return check
-
-
-def _terms(name, value):
-    if not isinstance(value, list | tuple) or not value or set(value) - set(TERMS):
-        raise ValueError(f"{name} is a list of some of {', '.join(TERMS)}, got {value!r}")
-
-
-def _layers(name, value):
-    if type(value) is not int or value < 0:
-        raise ValueError(f"{name} is a whole number, at least 0, got {value!r}")
-
-
-_CHECKS = {
-    "epochs": _whole,
-    "finetune_epochs": _whole,
-    "n_prompts": _whole,
-    "clean": _numbers,
-    "p_marked": _chance,
-    "p_correct": _chance,
-    "network": _one_of(*NETWORKS),
-    "weights": _one_of("random", "imagenet"),
-    "text_encoder": _one_of(*ENCODERS),
-    "frozen_layers": _layers,
-    "terms": _terms,
-    "dial": _pairs,
-    "on_error": _one_of("raise", "skip"),
-}

@@ -1,0 +1,78 @@
+"""What the study's own parameters may be. Each check returns what a run's settings hold.
+
+One thing has one key, whether it was written 1 or 1.0, a list or a tuple.
+"""
+
+from shortlib.methods.clip import TERMS
+from shortlib.models.cnn import NETWORKS, WEIGHTS
+from shortlib.models.text import ENCODERS
+
+
+def _whole(least):
+    def check(name, value):
+        if type(value) is not int or value < least:
+            raise ValueError(f"{name} is a whole number, at least {least}, got {value!r}")
+        return value
+
+    return check
+
+
+def _chance(name, value):
+    if type(value) not in (int, float) or not 0 <= value <= 1:
+        raise ValueError(f"{name} is a probability in [0, 1], got {value!r}")
+    return float(value)
+
+
+def _numbers(name, value):
+    usable = isinstance(value, list | tuple) and value
+    if not usable or any(
+        type(n) not in (int, float) or not 0 < n < 1e9 or (n >= 1 and n != int(n)) for n in value
+    ):
+        raise ValueError(
+            f"{name} is a list of numbers of images, or of shares below 1, got {value!r}"
+        )
+    if len(set(value)) < len(value):
+        raise ValueError(f"{name} names each number once, got {value!r}")
+    return [n if n < 1 else int(n) for n in value]
+
+
+def _pairs(name, value):
+    if not isinstance(value, list | tuple) or any(
+        not isinstance(pair, list | tuple) or len(pair) != 2 for pair in value
+    ):
+        raise ValueError(f"{name} is a list of pairs (p_marked, p_correct), got {value!r}")
+    pairs = [tuple(_chance(name, chance) for chance in pair) for pair in value]
+    return [list(pair) for pair in dict.fromkeys(pairs)]
+
+
+def _one_of(*known):
+    def check(name, value):
+        if value not in known:
+            raise ValueError(f"{name} must be one of {', '.join(known)}, got {value!r}")
+        return value
+
+    return check
+
+
+def _terms(name, value):
+    if not isinstance(value, list | tuple) or not value or any(t not in TERMS for t in value):
+        raise ValueError(f"{name} is a list of some of {', '.join(TERMS)}, got {value!r}")
+    return [term for term in TERMS if term in value]
+
+
+CHECKS = {
+    "epochs": _whole(1),
+    "finetune_epochs": _whole(1),
+    "clean": _numbers,
+    "p_marked": _chance,
+    "p_correct": _chance,
+    "network": _one_of(*NETWORKS),
+    "weights": _one_of(*WEIGHTS),
+    "text_encoder": _one_of(*ENCODERS),
+    "frozen_layers": _whole(0),
+    "terms": _terms,
+    "n_prompts": _whole(1),
+    "saliency_cases": _whole(0),
+    "dial": _pairs,
+    "on_error": _one_of("raise", "skip"),
+}
