@@ -44,7 +44,7 @@ def label_sentences(labels, names, *, seed=0, p_absent=0.3):
     if labels.ndim != 2 or labels.shape[1] != len(names):
         raise ValueError(f"{len(names)} names do not fit labels of shape {labels.shape}")
     rng = np.random.default_rng([int(seed), 0])
-    return np.array([_text(row, names, rng, p_absent) for row in labels])
+    return np.array([_text(row, names, rng, p_absent) for row in labels], dtype=str)
 
 
 def _text(row, names, rng, p_absent):

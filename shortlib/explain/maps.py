@@ -38,7 +38,9 @@ def saliency_maps(attributions, *, percentile=99.0):
     lowest = maps.min(axis=(1, 2), keepdims=True)
     highest = np.percentile(maps, percentile, axis=(1, 2), keepdims=True)
     span = highest - lowest
-    scaled = np.divide(maps - lowest, span, out=np.zeros_like(maps), where=span > 0)
+    # Where the percentile is the lowest value, all that is above it is beyond the cut.
+    beyond = (maps > lowest).astype(maps.dtype)
+    scaled = np.divide(maps - lowest, span, out=beyond, where=span > 0)
     return np.clip(scaled, 0, 1).astype(np.float32)
 
 
