@@ -6,6 +6,7 @@ Run from the checkout, some minutes on two cores::
 
 A step makes two random views of 32 uint8 images in memory, burns letters into them, and
 is forward, backward and Adam of a small CLIP, on one thread of a CPU or on a GPU. Ours
+has the memory layout that the compute policy chooses, the peer the plain one. Ours
 changes the whole batch in the training process, on its device; the peer has torchvision's
 transforms of one image, on tensors or on Pillow images, in a ``DataLoader`` with two
 workers. Both interpolate linearly, and blur and letters scale with the side.
@@ -28,7 +29,7 @@ from torchvision import transforms
 
 from shortlib.methods.augmentation import build_augmentation
 from shortlib.methods.clip import CLIP, clip_loss
-from shortlib.methods.compute import Compute, as_float
+from shortlib.methods.compute import Compute, as_float, choose_compute
 from shortlib.models.cnn import build_cnn
 from shortlib.models.text import build_text_encoder
 from shortlib.models.vocabulary import Words, train_wordpiece
@@ -106,18 +107,18 @@ def one_by_one(images, carries, side, peer):
         yield views.transpose(0, 1).flatten(0, 1)
 
 
-def stepper(device, seed=0):
+def stepper(compute, seed=0):
     """Return a function that takes a training step on a batch of two views."""
     torch.manual_seed(seed)
     tokenizer = train_wordpiece(["No focal consolidation.", "Small left pleural effusion."])
     encoder, _ = build_text_encoder("bert-small", tokenizer=tokenizer)
-    model = CLIP(build_cnn("cnn-small"), encoder).to(device).train()
+    model = compute.place(CLIP(build_cnn("cnn-small"), encoder)).train()
     ids = torch.randint(tokenizer.get_vocab_size(), (BATCH, TOKENS))
-    words = Words(ids, torch.ones_like(ids)).to(device)
+    words = Words(ids, torch.ones_like(ids)).to(compute.device)
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-4)
 
     def step(views):
-        first, second = model.embed_images(views.to(device)).chunk(2)
+        first, second = model.embed_images(compute.place(views)).chunk(2)
         loss = clip_loss(first, second, model.embed_texts(words), model.logit_scale.exp())
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
@@ -153,12 +154,14 @@ def compare(side, n_batches, turns, device):
     carries = rng.random((n, len(WATERMARK.symbols))) < 0.3
     sides = {"shortlib": lambda: batched(images, carries, side, device)}
     sides |= {peer: lambda peer=peer: one_by_one(images, carries, side, peer) for peer in PEERS}
-    step = stepper(device)
+    plain = Compute(device, "float32", channels_last=False)
+    steps = {name: stepper(plain) for name in PEERS}
+    steps["shortlib"] = stepper(choose_compute(device, "cnn-small"))
     rows = {name: [] for name in sides}
     for _ in range(turns):
         for name, batches in sides.items():
             _, feed = timed(batches(), lambda views: None, n_batches)
-            rows[name].append((*timed(batches(), step, n_batches), feed))
+            rows[name].append((*timed(batches(), steps[name], n_batches), feed))
     for name, found in rows.items():
         seconds = [statistics.median(column) for column in zip(*found, strict=True)]
         pairs = list(zip(found, rows["shortlib"], strict=True))

@@ -4,7 +4,8 @@ Run from the checkout, about two minutes on two cores::
 
     python benchmarks/integrated_gradients.py
 
-Both sides explain the same outputs of the same network with the same points on the line;
+Both sides explain the same outputs of the same network with the same points on the line,
+captum in the plain memory layout, ours in the one that the compute policy chooses;
 with SmoothGrad captum averages over the very copies that ours draws. Of several outputs
 captum explains one after the other, ours all from one forward pass. The largest
 difference of the maps is printed beside the ratio, as a share of the largest value of all
@@ -17,6 +18,7 @@ other, by the clock of the wall, and their median is printed.
 import argparse
 import statistics
 import time
+from copy import deepcopy
 
 import captum
 import numpy as np
@@ -24,6 +26,7 @@ import torch
 from captum.attr import IntegratedGradients
 
 from shortlib.explain.integrated_gradients import integrated_gradients
+from shortlib.methods.compute import choose_compute
 from shortlib.models.cnn import build_cnn
 
 CASES = (("cnn-small", 56), ("resnet18", 64))
@@ -55,12 +58,13 @@ def compare(network, side, arguments, samples, outputs, seed=0):
     images = torch.rand(arguments.images, 1, side, side)
     model.train()(images)  # so that batch norm has statistics of its own
     model.eval()
+    placed = choose_compute("cpu", network).place(deepcopy(model))
     steps, noise = arguments.steps, NOISE if samples > 1 else 0.0
     options = {"steps": steps, "samples": samples, "noise": noise, "seed": seed}
 
     def ours():
         found = integrated_gradients(
-            lambda x, _: model(x)[:, :outputs], images, batch_size=arguments.batch_size, **options
+            lambda x, _: placed(x)[:, :outputs], images, batch_size=arguments.batch_size, **options
         )
         return found.maps
 
