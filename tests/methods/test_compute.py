@@ -47,6 +47,8 @@ def test_a_device_that_is_not_there_is_refused(monkeypatch):
         ("fcn-resnet50", True, "bfloat16", True),
         ("fcn-resnet50", False, "float32", True),
         ("fcn-tiny", True, "float32", False),
+        ("cnn-small", True, "float32", True),
+        ("cnn-small", False, "float32", True),
     ],
 )
 def test_precision_and_layout_follow_network_and_cpu(

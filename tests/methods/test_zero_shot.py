@@ -19,6 +19,13 @@ label = st.sampled_from([1.0, 0.0, 0.0, 0.0, -1.0, float("nan")])
 rows = st.lists(st.tuples(label, label, label), min_size=1, max_size=25)
 
 
+@pytest.fixture(autouse=True)
+def _as_in_a_fit(toy):
+    """One thread and deterministic kernels; more threads are slower on images so small."""
+    with toy.CPU.active():
+        yield
+
+
 def slow_exclusive(labels, k):
     return [
         i
