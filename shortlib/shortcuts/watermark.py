@@ -52,6 +52,10 @@ class Watermark:
     def __post_init__(self):
         if not 0 < self.opacity <= 1:
             raise ValueError(f"opacity must be in (0, 1], got {self.opacity}")
+        if not (self.points > 0 and self.jitter >= 0):
+            raise ValueError(
+                f"points must be positive and jitter 0 or more, got {self.points} and {self.jitter}"
+            )
         if not all(len(symbol) == 1 for symbol in self.symbols):
             raise ValueError(f"a symbol is one letter, got {self.symbols}")
 

@@ -42,7 +42,7 @@ def fit(request, *, device="cpu", threads=1, checkpoint=None, checkpoint_seconds
     compute = choose_compute(device, settings["network"], threads=threads)
     check_source(settings, request.data_checksum, data_root=request.data_root)
     parts, counts = load_parts(settings, seed=seed, data_root=request.data_root)
-    watermark = Watermark(symbols=tuple(settings["symbols"]))
+    watermark = Watermark(symbols=tuple(settings["symbols"]), **settings.get("watermark", {}))
     tested = mark_cases(parts["test"], watermark)
     predictions, history, weights, outputs, epochs, resumed = [], [], {}, {}, {}, []
     with compute.active():

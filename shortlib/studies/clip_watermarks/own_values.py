@@ -3,9 +3,12 @@
 One thing has one key, whether it was written 1 or 1.0, a list or a tuple.
 """
 
+from dataclasses import fields
+
 from shortlib.methods.clip import TERMS
 from shortlib.models.cnn import NETWORKS, WEIGHTS
 from shortlib.models.text import ENCODERS
+from shortlib.shortcuts.watermark import Watermark
 
 
 def _whole(least):
@@ -60,12 +63,21 @@ def _terms(name, value):
     return [term for term in TERMS if term in value]
 
 
+def _watermark(name, value):
+    known = [field.name for field in fields(Watermark) if field.name != "symbols"]
+    if not isinstance(value, dict) or set(value) - set(known):
+        raise ValueError(f"{name} is a mapping with some of {', '.join(known)}, got {value!r}")
+    Watermark(**value)  # says what is wrong with a value
+    return value
+
+
 CHECKS = {
     "epochs": _whole(1),
     "finetune_epochs": _whole(1),
     "clean": _numbers,
     "p_marked": _chance,
     "p_correct": _chance,
+    "watermark": _watermark,
     "network": _one_of(*NETWORKS),
     "weights": _one_of(*WEIGHTS),
     "text_encoder": _one_of(*ENCODERS),

@@ -112,9 +112,11 @@ def data_folder_of(source, data_root=None):
     """Return the folder of one data set of a source."""
     name, made = source["set"], source.get("made")
     if made:
-        place = data_folder() if data_root is None else Path(data_root)
-        return place / "-".join([name, *(f"{key}{value}" for key, value in sorted(made.items()))])
-    if data_root is None:
+        # Drawn data have their own place, whatever folder holds real ones.
+        return data_folder() / "-".join(
+            [name, *(f"{key}{value}" for key, value in sorted(made.items()))]
+        )
+    if not data_root:
         return data_folder() / name
     return Path(data_root) / name if source.get("beside") else Path(data_root)
 

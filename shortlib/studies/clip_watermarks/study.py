@@ -128,7 +128,7 @@ def requests(profile, *, data, seeds=None, data_root=None, **own):
                     data_checksum=checksum,
                     version=VERSION,
                     profile=profile,
-                    data_root=data_root and str(data_root),
+                    data_root=str(data_root) if data_root else None,
                 )
             )
     return found
