@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import yaml
+
 MADE_ELSEWHERE = ("generated",)  # inside book/: exported by notebooks and by the claims
 
 
@@ -66,3 +68,8 @@ def stage(root, source):
         dirs_exist_ok=True,
         ignore=shutil.ignore_patterns(*MADE_ELSEWHERE),
     )
+    # Sphinx warns of a static folder that is not there; a notebook that was not executed, or
+    # has no interactive figure to show, has not made its own.
+    config = yaml.safe_load((source / "_config.yml").read_text(encoding="utf-8")) or {}
+    for name in config.get("sphinx", {}).get("config", {}).get("html_static_path", []):
+        (source / name).mkdir(parents=True, exist_ok=True)

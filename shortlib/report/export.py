@@ -5,6 +5,7 @@ from pathlib import Path
 
 from IPython.display import Markdown, display
 
+from shortlib.report.dial_page import write_dial
 from shortlib.report.provenance_card import provenance_card
 
 
@@ -51,6 +52,22 @@ class Export:
             table.to_csv(folder / f"{name}.csv", index=False)
             (folder / f"{name}.card.md").write_text(provenance_card(runs), encoding="utf-8")
         display(Markdown(table.to_markdown(index=False, disable_numparse=True)))
+
+    def dial(self, table, name, runs):
+        """Save the interactive dial as a fragment for a page, with its script and its card.
+
+        Parameters
+        ----------
+        table : pandas.DataFrame
+            See :func:`shortlib.report.dial_figure.draw_dial`.
+        name : str
+            Of the fragment, ``<name>.html``, and of its elements in the page.
+        runs : list of shortlib.runs.Run
+        """
+        if self.folder:
+            folder = self._made()
+            write_dial(table, folder, name=name)
+            (folder / f"{name}.card.md").write_text(provenance_card(runs), encoding="utf-8")
 
     def _made(self):
         folder = Path(self.folder)

@@ -20,8 +20,8 @@ class Chapter:
     runs : list of shortlib.runs.Run
         Of this run's profile: loaded or, where missing, just fitted.
     reference : list of shortlib.runs.Run
-        Of the ``reference`` profile, as far as they are on disk: on the notebook's
-        data, or on all of the study's data sets where it names none.
+        Of the ``reference`` profile, as far as they are on disk, on all of the study's data
+        sets: real ones stand beside drawn ones. ``study.groups`` sorts them.
     profile, data : str
     changed : dict
         The study's own parameters that were given a value.
@@ -68,7 +68,7 @@ def prepare(study, namespace, *, own=()):
         study,
         value["profile"],
         data=value["data"],
-        data_root=value["data_root"],
+        data_root=value["data_root"] or None,
         seeds=value["seeds"],
         **changed,
     )
@@ -77,7 +77,7 @@ def prepare(study, namespace, *, own=()):
     return Chapter(
         study=load_study(study),
         runs=runs,
-        reference=reference_runs(study, store, data=value["data"]),
+        reference=reference_runs(study, store),
         profile=value["profile"],
         data=value["data"] or requests[0].data,
         changed=changed,

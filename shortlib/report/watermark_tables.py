@@ -4,13 +4,13 @@ import pandas as pd
 
 from shortlib.data.views import VIEWS
 from shortlib.report.claim_tables import format_estimate
+from shortlib.studies.clip_watermarks.controls import mention
 from shortlib.studies.clip_watermarks.measures import (
     METHODS,
     MODELS,
     STAGES,
     by_finding,
     estimates,
-    mention,
     model_name,
 )
 

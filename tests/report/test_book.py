@@ -29,6 +29,19 @@ def test_pages_are_staged_at_the_paths_that_they_have_in_the_checkout(checkout, 
     assert files(tmp_path / "new/source") == STAGED
 
 
+def test_static_folders_that_the_configuration_names_are_there(checkout, tmp_path):
+    """Sphinx warns of one that is not, and a warning fails the book."""
+    (checkout / "_config.yml").write_text(
+        "sphinx: {config: {html_static_path: [book/static, book/generated/a/static]}}"
+    )
+    source = tmp_path / "source"
+    stage(checkout, source)
+    assert list((source / "book/generated/a/static").iterdir()) == []
+    (source / "book/generated/a/static/made.js").write_text("made by a notebook")
+    stage(checkout, source)
+    assert files(source) == STAGED | {"book/generated/a/static/made.js"}
+
+
 def test_stale_pages_go_and_what_was_made_elsewhere_stays(checkout, tmp_path):
     source = tmp_path / "source"
     for name in ("book/generated/claims/tally.md", "notebooks/a.ipynb", "book/old.md"):

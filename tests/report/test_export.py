@@ -34,12 +34,26 @@ def test_a_table_is_shown_and_saved_with_its_card(make_run, tmp_path, capsys):
     assert "Markdown" in capsys.readouterr().out
 
 
+DIAL = pd.DataFrame(
+    [("cnn", 0.9, 0.9, "fine-tuned", "plain", 0.5, 0.4, 0.6)],
+    columns=["method", "p_marked", "p_correct", "stage", "view", "value", "low", "high"],
+)
+
+
+def test_a_dial_is_saved_with_its_script_and_its_card(make_run, tmp_path):
+    Export(tmp_path / "out").dial(DIAL, "turn", [make_run()])
+    assert '<div class="dial" id="turn">' in (tmp_path / "out/turn.html").read_text()
+    assert (tmp_path / "out/static/plotly.min.js").stat().st_size > 1e5
+    assert "seeds 0" in (tmp_path / "out/turn.card.md").read_text()
+
+
 def test_without_a_folder_nothing_is_saved(figure, make_run, tmp_path, monkeypatch):
     runs = [make_run()]
     monkeypatch.chdir(tmp_path)
     before = sorted(tmp_path.rglob("*"))
     Export("").figure(figure, "curve", runs)
     Export("").table(TABLE, "aurocs", runs)
+    Export("").dial(DIAL, "turn", runs)
     assert sorted(tmp_path.rglob("*")) == before
 
 

@@ -15,7 +15,8 @@ from shortlib.report.watermark_tables import (
     mention_table,
     published_averages,
 )
-from shortlib.studies.clip_watermarks.measures import MODELS, by_finding, estimates, mention
+from shortlib.studies.clip_watermarks.controls import mention
+from shortlib.studies.clip_watermarks.measures import MODELS, by_finding, estimates
 from tests.studies.clip_runs import FINDINGS, VIEWS, made_run
 
 FOLDER = files("shortlib.studies.clip_watermarks")

@@ -1,10 +1,12 @@
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.metrics import roc_auc_score
 
 from shortlib.studies.clip_watermarks import measures
+from shortlib.studies.clip_watermarks.controls import mention, new_head
 from shortlib.studies.clip_watermarks.measures import (
     METRICS,
     MODELS,
@@ -12,7 +14,6 @@ from shortlib.studies.clip_watermarks.measures import (
     dial,
     estimates,
     forgetting,
-    mention,
     model_name,
 )
 from shortlib.studies.verdicts import NotTestableError
@@ -266,6 +267,37 @@ def test_the_control_is_paired_over_the_seeds_that_both_have(runs):
     assert zero_shot.value == pytest.approx(expected)
     assert mention(runs) == {}
     assert mention(runs + controls[1:]) == {}
+
+
+def with_new_head(run, score):
+    """Add the stage "new head" to a run of CNNs: the fine-tuned rows with other scores."""
+    table = run.predictions
+    last = (table["clean"] == 20) & (table["epoch"] == 3)
+    added = table[last].assign(stage="new head", score=score(table[last]))
+    return replace(run, predictions=pd.concat([table, added]).sample(frac=1, random_state=0))
+
+
+def test_a_new_last_layer_is_told_from_the_kept_one_and_paired_with_clip(runs):
+    clip = [run for run in runs if run.request["method"] == "clip"]
+    cnn = [run for run in runs if run.request["method"] == "cnn"]
+    ends = [with_new_head(run, lambda rows: -rows["score"]) for run in cnn]
+    more = with_new_head(made_run("cnn", seed=5), lambda rows: rows["score"])  # has no CLIP
+    found = new_head([*clip, more, *ends])
+    assert list(found) == ["plain", "aligned", "adversarial"]
+    for view, parts in found.items():
+        kept = truth(cnn, "cnn", "shortcut", "fine-tuned", view)
+        theirs = truth(clip, "clip", "shortcut", "fine-tuned", view)
+        assert parts["own head"].value == pytest.approx(kept)
+        assert parts["new head"].value == pytest.approx(1 - kept)  # the order turned round
+        assert parts["CLIP"].value == pytest.approx(theirs)
+        assert parts["difference"].value == pytest.approx(theirs - (1 - kept))
+        expected = parts["CLIP"].resamples - parts["new head"].resamples
+        np.testing.assert_array_equal(parts["difference"].resamples, expected)
+        assert parts["difference"].seeds == 2
+    assert forgetting(ends)["epoch"]["plain"]["cnn"][3].value == pytest.approx(
+        truth(cnn, "cnn", "shortcut", "fine-tuned", "plain")
+    )
+    assert new_head(runs) == new_head(ends) == new_head([]) == {}  # no such stage, no CLIP, nothing
 
 
 def test_what_was_not_run_is_left_out(runs):

@@ -148,32 +148,6 @@ def dial(runs):
     return table.sort_values(list(_DIAL[:3]), kind="stable", ignore_index=True)
 
 
-def mention(runs, *, stage="fine-tuned"):
-    """Compare shortcut-trained CLIPs whose reports mention the symbols with those that do not.
-
-    Returns
-    -------
-    dict of str to dict of str to Estimate
-        By test view, fine-tuned or, at the stage ``"pretrained"``, zero-shot:
-        ``"silent"``, ``"mention"`` and ``"difference"``, the second minus the first, paired by case
-        and seed; of the seeds that both have. Empty if there is none.
-    """
-    pair = {"silent": of_variant(runs, "clip"), "mention": of_variant(runs, "clip-mention")}
-    seeds = set.intersection(*({run.seed for run in chosen} for chosen in pair.values()))
-    if not seeds:
-        return {}
-    pair = {name: [run for run in chosen if run.seed in seeds] for name, chosen in pair.items()}
-    found = {}
-    for view in VIEWS:
-        silent, mentioned = (
-            scored(chosen, "shortcut", view, step_of(chosen[0], stage)).mean()
-            for chosen in pair.values()
-        )
-        difference = mentioned - silent
-        found[view] = {"silent": silent, "mention": mentioned, "difference": difference}
-    return found
-
-
 def _models(runs, view):
     """Measure the models that the main runs hold in one view: name to ByFinding."""
     found = {}

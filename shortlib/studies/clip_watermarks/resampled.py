@@ -34,7 +34,7 @@ def step_of(run, stage):
     return (amounts[0] if amounts else 0), run.settings["finetune_epochs"]
 
 
-def scored(runs, arm, view, step):
+def scored(runs, arm, view, step, *, stage=None):
     """Measure the AUROC of an arm by finding, over the seeds of one variant.
 
     Parameters
@@ -44,6 +44,9 @@ def scored(runs, arm, view, step):
     arm, view : str
     step : tuple of int
         One of `steps_of`.
+    stage : str, optional
+        By default what the step says, ``"pretrained"`` or ``"fine-tuned"``; ``"new head"`` is the
+        CNN that was fine-tuned with a new last layer.
 
     Returns
     -------
@@ -55,7 +58,9 @@ def scored(runs, arm, view, step):
     NotTestableError
         If the runs were tested on different cases, or no finding has two classes.
     """
-    return _scored(tuple(runs), arm, view, step)
+    if stage is None:
+        stage = "pretrained" if step == (0, 0) else "fine-tuned"
+    return _scored(tuple(runs), arm, view, step, stage)
 
 
 def mapped(runs, column, *, label=None):
@@ -82,8 +87,7 @@ def mapped(runs, column, *, label=None):
 
 
 @lru_cache(maxsize=512)
-def _scored(runs, arm, view, step):
-    stage = "pretrained" if step == (0, 0) else "fine-tuned"
+def _scored(runs, arm, view, step, stage):
     tables = [_parts(run).get((arm, stage, *step, view)) for run in runs]
     if not tables or any(table is None for table in tables):
         return None
