@@ -13,7 +13,7 @@ from markdown_it import MarkdownIt
 
 from shortlib.report.book import stage
 from shortlib.report.claim_tables import IN_PROSE, contradictions
-from shortlib.report.claims_export import all_verdicts, export_verdicts
+from shortlib.report.claims_export import all_verdicts, export_verdicts, other_verdicts
 from shortlib.report.parameters import injected_names
 from shortlib.runs import Store
 from shortlib.studies.registry import STUDIES, load_study
@@ -108,9 +108,12 @@ def test_no_page_is_executed_by_the_book_itself():
 # Figures and tables
 
 
+ENDINGS = {"figure": "svg", "table": "csv", "dial": "html"}
+
+
 def exported(path):
-    """Names that a notebook gives to ``export.figure`` and ``export.table``, by method."""
-    found = {"figure": set(), "table": set()}
+    """Names that a notebook gives to ``export.figure`` and its like, by method."""
+    found = {method: set() for method in ENDINGS}
     for source in cells(path, "code"):
         for node in ast.walk(ast.parse(source)):
             called = getattr(node, "func", None)
@@ -125,10 +128,11 @@ def made(tmp_path_factory):
     folder = tmp_path_factory.mktemp("generated")
     store = Store(folder / "no-runs")
     verdicts = all_verdicts(store)
-    export_verdicts(verdicts, verdicts, {study: [] for study in verdicts}, folder / "claims")
+    other = other_verdicts(store)
+    export_verdicts(verdicts, other, {study: [] for study in verdicts}, folder / "claims")
     names = {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
     for path in NOTEBOOKS:
-        for method, ending in (("figure", "svg"), ("table", "csv")):
+        for method, ending in ENDINGS.items():
             for name in exported(path)[method]:
                 names |= {f"{path.stem}/{name}.{ending}", f"{path.stem}/{name}.card.md"}
     return names
@@ -143,7 +147,7 @@ def test_what_a_page_takes_from_the_runs_is_made(path, made):
 def test_each_exported_name_is_given_once():
     for path in NOTEBOOKS:
         found = exported(path)
-        assert not found["figure"] & found["table"]
+        assert len(set.union(*found.values())) == sum(map(len, found.values()))
 
 
 @everywhere
@@ -174,11 +178,11 @@ def test_names_of_figures_and_tables_are_given_once():
 @pytest.mark.parametrize("path", PAGES, ids=name_of)
 def test_a_figure_or_table_of_a_notebook_comes_with_its_card(path):
     text = prose(path)
-    for _, argument, options, _ in directives(path, "figure", "csv-table"):
+    for _, argument, options, _ in directives(path, "figure", "csv-table", "raw"):
         file = options.get("file", argument)
         if file.startswith("generated/claims/"):
             continue  # the claims page says which runs each verdict stands on
-        card = re.sub(r"\.(svg|csv)$", ".card.md", file)
+        card = re.sub(r"\.(svg|csv|html)$", ".card.md", file)
         assert f"{{include}} {card}" in text, file
 
 
