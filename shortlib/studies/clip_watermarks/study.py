@@ -115,7 +115,7 @@ def requests(profile, *, data, seeds=None, data_root=None, **own):
     common |= {"findings": stated["findings"], "symbols": stated["symbols"]}
     found = []
     for seed in range(chosen["seeds"] if seeds is None else seeds):
-        for variant, method, changed in _variants(chosen["dial"] if seed == 0 else []):
+        for variant, method, changed in _variants(chosen, seed):
             settings = {**common, **chosen[method], **changed}
             found.append(
                 Request(
@@ -134,13 +134,14 @@ def requests(profile, *, data, seeds=None, data_root=None, **own):
     return found
 
 
-def _variants(dial):
+def _variants(chosen, seed):
     """Yield name, method and settings of every variant."""
     both, one = {"arms": ["real", "shortcut"]}, {"arms": ["shortcut"], "saliency": None}
     yield "cnn", "cnn", both
     yield "clip", "clip", {**both, "mention": False}
-    yield "clip-mention", "clip", {**one, "mention": True}
-    for marked, correct in dial:
+    if chosen.get("control", True):
+        yield "clip-mention", "clip", {**one, "mention": True}
+    for marked, correct in chosen["dial"] if seed == 0 else ():
         chances = {**one, "p_marked": marked, "p_correct": correct}
         name = f"m{round(100 * marked):03d}-c{round(100 * correct):03d}"
         yield f"cnn-{name}", "cnn", chances
