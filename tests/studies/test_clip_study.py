@@ -47,12 +47,20 @@ def test_every_profile_can_be_planned_without_its_data(profile, data):
 @pytest.mark.parametrize(("profile", "data"), ALL)
 def test_methods_share_all_settings_but_their_own(profile, data):
     runs = by_variant(profile, data=data)
-    cnn, clip, told = (runs[name].settings for name in ("cnn", "clip", "clip-mention"))
+    cnn, clip = (runs[name].settings for name in ("cnn", "clip"))
     assert not OF_CLIP & cnn.keys()
     assert clip.keys() - cnn.keys() == OF_CLIP
     assert {name for name in cnn if cnn[name] != clip[name]} <= {"learning_rate"}
     assert cnn["arms"] == clip["arms"] == ["real", "shortcut"]
     assert cnn["saliency"]
+    assert clip["mention"] is False
+    assert ("clip-mention" in runs) == (data in ("builtin-chest", "mimic-cxr-chexpert"))
+
+
+@pytest.mark.parametrize("profile", ["smoke", "workshop", "reference", "paper"])
+def test_the_control_tells_of_the_symbols_and_does_nothing_else(profile):
+    runs = by_variant(profile)
+    clip, told = (runs[name].settings for name in ("clip", "clip-mention"))
     changed = {name for name in clip if clip[name] != told[name]}
     assert changed == {"arms", "mention", "saliency"}
     assert (clip["mention"], told["mention"]) == (False, True)
