@@ -74,20 +74,23 @@ def draw_consistency(runs, *, label=1):
         Main variants of both methods, with their table ``saliency``.
     label : int or None
         Test images with this label: 1, the aligned view; 0, the adversarial one; None, all.
+        The panel of plain images has all in any case.
 
     Returns
     -------
     matplotlib.figure.Figure
     """
-    table = read_saliency(runs, label=label)
+    chosen = read_saliency(runs, label=label)
+    everything = read_saliency(runs)  # a plain image has no view
     panels = (
-        ("train_plain", "real- against shortcut-trained,\nplain image"),
+        ("train_plain", "real- against shortcut-trained,\nplain image (all)"),
         ("train_marked", "real- against shortcut-trained,\nmarked image"),
         ("test_real", "plain against marked image,\nreal-trained"),
         ("test_shortcut", "plain against marked image,\nshortcut-trained"),
     )
     figure, axes = plt.subplots(2, 2, figsize=(10.6, 7.4), sharex=True, sharey=True)
     for axis, (column, title) in zip(axes.flat, panels, strict=True):
+        table = everything if column == "train_plain" else chosen
         sns.boxplot(table, x="finding", y=column, hue="method", palette=COLOURS, legend=False,
                     hue_order=list(METHODS), saturation=1, ax=axis, **BOX, **MEAN)  # fmt: skip
         axis.set(title=title, xlabel="", ylabel="")

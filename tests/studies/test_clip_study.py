@@ -245,3 +245,34 @@ def test_an_error_names_the_parameter_its_value_and_what_is_right(own, sentence)
 
 def test_every_own_parameter_is_checked_and_named():
     assert tuple(CHECKS) == load_study(STUDY).OWN_PARAMETERS
+
+
+def test_a_watermark_as_usual_is_no_setting_and_a_number_is_written_one_way():
+    usual = [request.key for request in plan(STUDY, "smoke")]
+    for watermark in ({}, {"points": 30}, {"points": 30.0, "jitter": 5.0}):
+        assert [request.key for request in plan(STUDY, "smoke", watermark=watermark)] == usual
+    keys = {plan(STUDY, "smoke", watermark={"points": size})[0].key for size in (20, 20.0)}
+    assert len(keys) == 1
+    assert keys.isdisjoint(usual)
+
+
+@pytest.mark.parametrize(
+    ("watermark", "said"),
+    [
+        (30, "watermark is a mapping with some of points"),
+        ({"colour": 1}, "watermark is a mapping with some of points"),
+        ({"points": "30"}, "points of watermark is a number, got '30'"),
+        ({"left": float("nan")}, "left of watermark is a number, got nan"),
+        ({"jitter": 2.5}, "jitter of watermark is a whole number of pixels, got 2.5"),
+        ({"opacity": 0}, "opacity must be in"),
+        ({"points": -1}, "points must be positive"),
+    ],
+)
+def test_an_odd_watermark_is_refused(watermark, said):
+    with pytest.raises(ValueError, match=said):
+        plan(STUDY, "smoke", watermark=watermark)
+
+
+def test_a_dial_without_marks_is_the_real_arm():
+    with pytest.raises(ValueError, match="dial starts above 0"):
+        plan(STUDY, "smoke", dial=[[0, 0.5]])

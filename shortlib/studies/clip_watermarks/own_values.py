@@ -4,6 +4,7 @@ One thing has one key, whether it was written 1 or 1.0, a list or a tuple.
 """
 
 from dataclasses import fields
+from math import isfinite
 
 from shortlib.methods.clip import TERMS
 from shortlib.models.cnn import NETWORKS, WEIGHTS
@@ -45,6 +46,8 @@ def _pairs(name, value):
     ):
         raise ValueError(f"{name} is a list of pairs (p_marked, p_correct), got {value!r}")
     pairs = [tuple(_chance(name, chance) for chance in pair) for pair in value]
+    if any(marked == 0 for marked, _ in pairs):
+        raise ValueError(f"{name} starts above 0; without marks it is the real arm, got {value!r}")
     return [list(pair) for pair in dict.fromkeys(pairs)]
 
 
@@ -64,11 +67,18 @@ def _terms(name, value):
 
 
 def _watermark(name, value):
-    known = [field.name for field in fields(Watermark) if field.name != "symbols"]
-    if not isinstance(value, dict) or set(value) - set(known):
-        raise ValueError(f"{name} is a mapping with some of {', '.join(known)}, got {value!r}")
-    Watermark(**value)  # says what is wrong with a value
-    return value
+    usual = {field.name: field.default for field in fields(Watermark) if field.name != "symbols"}
+    if not isinstance(value, dict) or set(value) - set(usual):
+        raise ValueError(f"{name} is a mapping with some of {', '.join(usual)}, got {value!r}")
+    for key, number in value.items():
+        if type(number) not in (int, float) or not isfinite(number):
+            raise ValueError(f"{key} of {name} is a number, got {number!r}")
+    if value.get("jitter", 0) != int(value.get("jitter", 0)):
+        raise ValueError(f"jitter of {name} is a whole number of pixels, got {value['jitter']!r}")
+    asked = {key: type(usual[key])(number) for key, number in value.items()}
+    Watermark(**asked)  # says what is wrong with a value
+    # What is as usual is left out, so that asking for it is asking for the same run.
+    return {key: number for key, number in sorted(asked.items()) if number != usual[key]}
 
 
 CHECKS = {

@@ -172,7 +172,7 @@ def _profile(profile, data, own):
         elif name == "saliency_cases":
             saliency = {**chosen["settings"]["saliency"], "cases": value} if value else None
             chosen["settings"] = {**chosen["settings"], "saliency": saliency}
-        else:
+        elif value != {}:  # a watermark as usual is no setting of its own
             part = "clip" if name in _OF_CLIP else "settings"
             chosen[part] = {**chosen[part], name: value}
     if "finetune_epochs" in own:
