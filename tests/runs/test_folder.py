@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import pandas as pd
 import pytest
@@ -114,6 +115,13 @@ def test_it_is_copied_with_what_a_study_adds_and_without_weights(tmp_path):
     assert kept.table("saliency")["mass"].tolist() == [0.25, 1.0]
     assert kept.examples().keys() == {"images"}
     assert not (kept.path / "weights.safetensors").exists()
+
+
+def test_a_copy_does_not_say_where_the_data_lay(tmp_path):
+    write_run(tmp_path / "run", fitted(), replace(REQUEST, data_root="/home/me/data"), PROVENANCE)
+    kept = Run(keep_run(Run(tmp_path / "run"), tmp_path / "results"))  # its checksums are right
+    assert kept.request == REQUEST.to_dict()
+    assert b"/home/me" not in b"".join(file.read_bytes() for file in kept.path.iterdir())
 
 
 @pytest.mark.parametrize("name", FILES)
