@@ -66,12 +66,12 @@ def test_tables_are_exported_before_the_check_fails(call, page, tmp_path):
     ("words", "sentence"),
     [
         (("--profile", "huge"), "profile must be one of smoke"),
-        (("--selection", "luck"), "selection must be one of test, validation, got 'luck'"),
+        (("--selection", "luck"), "selection must be one of validation, test, got 'luck'"),
         (
             ("--study", "spatial-specificity-synthetic", "--selection", "luck"),
             "selection must be one of test, validation, got 'luck'",
         ),
-        (("--study", "saliency"), "study must be one of spatial-specificity-synthetic"),
+        (("--study", "saliency"), "study must be one of clip-watermarks, spatial"),
         (("--check", "/no/such/folder"), "does not exist"),
     ],
 )

@@ -61,7 +61,8 @@ def write(tmp_path, monkeypatch):
 @pytest.mark.usefixtures("write")
 def test_imports_are_followed_through_the_fitting_rooms_alone():
     found = code.fingerprint(FIT)
-    assert list(found) == ["shortlib.data.table", "shortlib.methods.train", FIT]
+    rooms = ["shortlib.data.table", "shortlib.methods.train", "shortlib.metrics.auroc", FIT]
+    assert list(found) == rooms
 
 
 def test_comments_docstrings_and_format_do_not_count(write):
@@ -82,9 +83,14 @@ def test_comments_docstrings_and_format_do_not_count(write):
                     len(rows(request)))
         ''',
     )
-    write("shortlib.metrics.auroc", "def auroc(): return 1\n")
     write("shortlib.report.figures", "SIZE = 4\n")
     assert code.fingerprint(FIT) == before
+
+
+def test_a_metric_that_a_fit_calls_counts(write):
+    before = code.fingerprint(FIT)
+    write("shortlib.metrics.auroc", "def auroc(): return 1\n")
+    assert code.changed_modules(FIT, before) == ["shortlib.metrics.auroc"]
 
 
 def test_a_changed_constant_counts_and_is_named(write):
