@@ -1,15 +1,11 @@
 """Which runs the study of watermarks and language supervision asks for."""
 
-from functools import cache
-from importlib.resources import files
-
-import yaml
-
 from shortlib.runs.request import Request
 from shortlib.studies.clip_watermarks.fit import VERSION
 from shortlib.studies.clip_watermarks.measures import estimates
 from shortlib.studies.clip_watermarks.own_values import CHECKS
 from shortlib.studies.clip_watermarks.sources import is_here, source_checksum
+from shortlib.studies.stated import Stated
 
 NAME = "clip-watermarks"
 TITLE = "Language supervision and watermarks on chest radiographs"
@@ -38,28 +34,8 @@ __all__ = [
 ]
 
 
-@cache
-def _stated(name):
-    return yaml.safe_load(files(__package__).joinpath(f"{name}.yml").read_text())
-
-
-def profiles():
-    """Return the study's sizes by profile, as ``profiles.yml`` states them."""
-    return _stated("profiles")
-
-
-def claims():
-    """Return the paper's claims as rules, as ``claims.yml`` states them."""
-    stated = _stated("claims")
-    return [
-        {**claim, "definition": stated["metrics"][claim["metric"]], "dial": stated["dial"]}
-        for claim in stated["claims"]
-    ]
-
-
-def published():
-    """Return the paper's numbers, as ``published.yml`` states them."""
-    return _stated("published")
+_STATED = Stated(__package__)
+profiles, claims, published = _STATED.profiles, _STATED.claims, _STATED.published
 
 
 def groups(runs):
