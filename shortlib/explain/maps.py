@@ -29,12 +29,9 @@ def saliency_maps(attributions, *, percentile=99.0):
     ----------
     As in the code of Palepu and Beam (2022), whose text leaves it open.
     """
-    attributions = np.asarray(attributions)
-    if attributions.ndim != 4:
-        raise ValueError(f"attributions must have shape (n, c, h, w), got {attributions.shape}")
+    maps = magnitudes(attributions)
     if not 0 < percentile <= 100:
         raise ValueError(f"percentile must be in (0, 100], got {percentile}")
-    maps = np.abs(attributions).sum(axis=1)
     lowest = maps.min(axis=(1, 2), keepdims=True)
     highest = np.percentile(maps, percentile, axis=(1, 2), keepdims=True)
     span = highest - lowest
@@ -42,6 +39,28 @@ def saliency_maps(attributions, *, percentile=99.0):
     beyond = (maps > lowest).astype(maps.dtype)
     scaled = np.divide(maps - lowest, span, out=beyond, where=span > 0)
     return np.clip(scaled, 0, 1).astype(np.float32)
+
+
+def magnitudes(attributions):
+    """Sum the absolute values of attributions over channels.
+
+    Parameters
+    ----------
+    attributions : numpy.ndarray of float, shape (n, c, h, w)
+
+    Returns
+    -------
+    numpy.ndarray of float, shape (n, h, w)
+
+    Raises
+    ------
+    ValueError
+        If the shape is another.
+    """
+    attributions = np.asarray(attributions)
+    if attributions.ndim != 4:
+        raise ValueError(f"attributions must have shape (n, c, h, w), got {attributions.shape}")
+    return np.abs(attributions).sum(axis=1)
 
 
 def boxes_around(masks):

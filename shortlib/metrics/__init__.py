@@ -1,6 +1,7 @@
 """Numbers computed from predictions, pixels and embeddings; each says which way is better."""
 
 from shortlib.metrics.agreement import subgroup_cosine_similarity
+from shortlib.metrics.correlation import fisher_interval, pearson
 from shortlib.metrics.discrimination import auroc, robust_auroc, robust_cases
 from shortlib.metrics.intervals import (
     Interval,
@@ -11,12 +12,19 @@ from shortlib.metrics.intervals import (
     robust_auroc_interval,
     stratified_resamples,
 )
+from shortlib.metrics.multiclass import (
+    hanley_mcneil,
+    macro_auroc,
+    micro_auroc,
+    multiclass_aurocs,
+)
 from shortlib.metrics.multilabel import (
     ByFinding,
-    joint_resamples,
     multilabel_aurocs,
     multilabel_means,
 )
+from shortlib.metrics.overlap import anatomic_knowledge_score, empty_maps, soft_dice
+from shortlib.metrics.resampling import case_counts
 from shortlib.metrics.saliency import map_cosine_similarity, mass_inside
 from shortlib.metrics.specificity import (
     mutual_information,
@@ -29,22 +37,31 @@ from shortlib.metrics.specificity import (
 __all__ = [
     "ByFinding",
     "Interval",
+    "anatomic_knowledge_score",
     "auroc",
     "auroc_interval",
     "auroc_over_seeds_interval",
     "bootstrap_aurocs",
     "bootstrap_aurocs_over_seeds",
-    "joint_resamples",
+    "case_counts",
+    "empty_maps",
+    "fisher_interval",
+    "hanley_mcneil",
+    "macro_auroc",
     "map_cosine_similarity",
     "mass_inside",
+    "micro_auroc",
+    "multiclass_aurocs",
     "multilabel_aurocs",
     "multilabel_means",
     "mutual_information",
     "mutual_information_closed_form",
+    "pearson",
     "positive_fraction",
     "robust_auroc",
     "robust_auroc_interval",
     "robust_cases",
+    "soft_dice",
     "stratified_resamples",
     "subgroup_cosine_similarity",
     "variance_closed_form",

@@ -1,9 +1,9 @@
 """Measures over several findings of the same cases, resampled together.
 
 Whoever has one finding is likelier to have another, and every model, test view and seed is
-scored on the same cases. So cases are drawn once for all of them: the same `seed` draws the same
-cases, and differences between findings, models and views are paired. Labels differ by finding,
-so the draw is not stratified by any of them.
+scored on the same cases. So cases, or patients with all their cases, are drawn once for all of
+them: the same `seed` draws the same ones, and differences between findings, models and views are
+paired. Labels differ by finding, so the draw is not stratified by any of them.
 """
 
 from dataclasses import dataclass
@@ -11,9 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from shortlib.metrics.estimate import Estimate
-
-# Draws held at a time. Small enough for the counts to stay in a processor's cache.
-BLOCK = 2**17
+from shortlib.metrics.resampling import case_counts, seed_draws
 
 
 @dataclass(frozen=True)
@@ -55,32 +53,7 @@ class ByFinding:
         return Estimate(float(self.values[j]), column[~np.isnan(column)], self.n, self.seeds)
 
 
-def joint_resamples(n, *, n_resamples=2000, seed=0):
-    """Draw cases with replacement, the same for all findings.
-
-    Parameters
-    ----------
-    n : int
-        Number of cases, at least 1.
-    n_resamples : int
-        Number of resamples, at least 1.
-    seed : int
-        Same number of cases and seed, same resamples.
-
-    Returns
-    -------
-    numpy.ndarray of int, shape (n_resamples, n)
-        Indices of cases. These are the very resamples that the functions below use.
-
-    Raises
-    ------
-    ValueError
-        If `n` or `n_resamples` is below 1.
-    """
-    return np.concatenate(list(_draws(n, n_resamples, seed)))
-
-
-def multilabel_aurocs(y_true, y_scores, *, n_resamples=2000, seed=0):
+def multilabel_aurocs(y_true, y_scores, *, groups=None, n_resamples=2000, seed=0):
     """AUROC of each finding, mean over seeds, with cases and seeds resampled.
 
     Parameters
@@ -90,8 +63,10 @@ def multilabel_aurocs(y_true, y_scores, *, n_resamples=2000, seed=0):
     y_scores : array_like, shape (seeds, n, k)
         One table of scores per training seed, all for the same cases; finite where the label is
         known.
+    groups : array_like, shape (n,), optional
+        Whose each case is, e.g. the patient; they are drawn with all their cases.
     n_resamples, seed : int
-        As for :func:`joint_resamples`.
+        As for :func:`shortlib.metrics.resampling.case_counts`.
 
     Returns
     -------
@@ -118,21 +93,23 @@ def multilabel_aurocs(y_true, y_scores, *, n_resamples=2000, seed=0):
     values = np.array([[_area(rank, np.ones((n, 1)))[0] for rank in row] for row in ranked])
     blocks = [
         np.array([[_area(rank, counts) for rank in row] for row in ranked])
-        for counts in _counts(n, n_resamples, seed)
+        for counts in case_counts(n, groups=groups, n_resamples=n_resamples, seed=seed)
     ]
     used = (~np.isnan(labels[:, ~np.isnan(values).all(axis=1)])).any(axis=1).sum()
     return _over_seeds(values, np.concatenate(blocks, axis=2), int(used), seed)
 
 
-def multilabel_means(values, *, n_resamples=2000, seed=0):
+def multilabel_means(values, *, groups=None, n_resamples=2000, seed=0):
     """Mean of a per-case value by finding, with cases and seeds resampled.
 
     Parameters
     ----------
     values : array_like, shape (seeds, n, k)
         A value for each case and finding, per training seed; NaN leaves a case out.
+    groups : array_like, shape (n,), optional
+        Whose each case is, e.g. the patient; they are drawn with all their cases.
     n_resamples, seed : int
-        As for :func:`joint_resamples`.
+        As for :func:`shortlib.metrics.resampling.case_counts`.
 
     Returns
     -------
@@ -157,7 +134,8 @@ def multilabel_means(values, *, n_resamples=2000, seed=0):
         total = often @ counts
         return np.divide(sums @ counts, total, out=np.full(total.shape, np.nan), where=total > 0)
 
-    resamples = np.concatenate([means(c) for c in _counts(n, n_resamples, seed)], axis=2)
+    drawn = case_counts(n, groups=groups, n_resamples=n_resamples, seed=seed)
+    resamples = np.concatenate([means(counts) for counts in drawn], axis=2)
     used = int(known.any(axis=(0, 2)).sum())
     return _over_seeds(means(np.ones((n, 1)))[..., 0], resamples, used, seed)
 
@@ -165,7 +143,7 @@ def multilabel_means(values, *, n_resamples=2000, seed=0):
 def _over_seeds(values, resamples, n, seed):
     """Average (k, seeds) values and (k, seeds, b) resamples, seeds drawn with replacement."""
     _, seeds, b = resamples.shape
-    drawn = _streams(seed)[1].integers(seeds, size=(b, seeds)).T
+    drawn = seed_draws(seeds, b, seed)
     chosen = np.take_along_axis(resamples, drawn[None], axis=1)
     return ByFinding(_mean_of_known(values, 1), _mean_of_known(chosen, 1).T, n, seeds)
 
@@ -192,29 +170,6 @@ def _area(ranked, counts):
     wins = np.einsum("pb,pb->b", drawn, below[left]) + np.einsum("pb,pb->b", drawn, below[right])
     pairs = 2 * drawn.sum(axis=0) * below[-1]
     return np.divide(wins, pairs, out=np.full(len(pairs), np.nan), where=pairs > 0)
-
-
-def _counts(n, n_resamples, seed):
-    """Yield by block how often each case was drawn, shape (n, resamples); whole numbers."""
-    for drawn in _draws(n, n_resamples, seed):
-        k = len(drawn)
-        cells = drawn * k + np.arange(k)[:, None]
-        yield np.bincount(cells.ravel(), minlength=n * k).reshape(n, k).astype(np.float64)
-
-
-def _draws(n, n_resamples, seed):
-    for name, number in (("n", n), ("n_resamples", n_resamples)):
-        if number < 1:
-            raise ValueError(f"{name} must be at least 1, got {number}")
-    stream = _streams(seed)[0]
-    block = max(1, BLOCK // n)
-    for start in range(0, n_resamples, block):
-        yield stream.integers(n, size=(min(block, n_resamples - start), n))
-
-
-def _streams(seed):
-    """Independent generators for the cases and the seeds."""
-    return [np.random.default_rng(s) for s in np.random.SeedSequence(int(seed)).spawn(2)]
 
 
 def _mean_of_known(values, axis):

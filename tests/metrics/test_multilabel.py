@@ -7,13 +7,19 @@ from sklearn.metrics import roc_auc_score
 from shortlib.metrics import (
     auroc,
     bootstrap_aurocs_over_seeds,
-    joint_resamples,
-    multilabel,
+    case_counts,
     multilabel_aurocs,
     multilabel_means,
+    resampling,
 )
 
 OPTIONS = {"n_resamples": 40, "seed": 3}
+
+
+def drawn_rows(n, groups=None):
+    """The cases of each resample, one by one."""
+    counts = np.concatenate(list(case_counts(n, groups=groups, **OPTIONS)), axis=1)
+    return [np.repeat(np.arange(n), column.astype(int)) for column in counts.T]
 
 
 def cases(n=40, k=4, seeds=1, *, unknown=0.1, ties=True, positive=0.3, seed=0):
@@ -41,10 +47,32 @@ def test_each_resample_is_scikit_learn_on_the_drawn_cases(ties, positive):
     labels, scores = cases(ties=ties, positive=positive, seed=5)
     found = multilabel_aurocs(labels, scores, **OPTIONS)
     np.testing.assert_allclose(found.values, slow(labels, scores[0]), atol=1e-12)
-    truth = [slow(labels[rows], scores[0][rows]) for rows in joint_resamples(40, **OPTIONS)]
+    truth = [slow(labels[rows], scores[0][rows]) for rows in drawn_rows(40)]
     np.testing.assert_allclose(found.resamples, truth, atol=1e-12)
     if positive == 0.04:
         assert np.isnan(found.resamples).any()
+
+
+def test_patients_are_drawn_with_all_their_cases():
+    labels, scores = cases(n=30, seed=2)
+    patients = np.random.default_rng(0).integers(12, size=30)
+    found = multilabel_aurocs(labels, scores, groups=patients, **OPTIONS)
+    truth = [slow(labels[rows], scores[0][rows]) for rows in drawn_rows(30, patients)]
+    np.testing.assert_allclose(found.resamples, truth, atol=1e-12)
+    means = multilabel_means(scores, groups=patients, **OPTIONS)
+    truth = [np.nanmean(scores[0][rows], axis=0) for rows in drawn_rows(30, patients)]
+    np.testing.assert_allclose(means.resamples, truth)
+
+
+def test_twins_of_each_case_narrow_the_interval_only_where_they_count_as_strangers():
+    labels, scores = cases(n=60, seed=4)
+    once = multilabel_aurocs(labels, scores).mean()
+    twice = np.repeat(labels, 2, axis=0), np.repeat(scores, 2, axis=1)
+    strangers = multilabel_aurocs(*twice).mean()
+    patients = multilabel_aurocs(*twice, groups=np.repeat(np.arange(60), 2)).mean()
+    widths = [np.subtract(*one.interval()[::-1]) for one in (once, strangers, patients)]
+    assert widths[1] < 0.8 * widths[0]
+    np.testing.assert_allclose(patients.resamples, once.resamples)
 
 
 def test_the_mean_leaves_out_what_a_resample_leaves_undefined():
@@ -130,7 +158,7 @@ def test_means_are_those_of_the_drawn_cases():
     found = multilabel_means(values, **OPTIONS)
     np.testing.assert_allclose(found.values, np.nanmean(values, axis=1).mean(axis=0))
     apart = [multilabel_means(values[[i]], **OPTIONS).resamples for i in range(2)]
-    for b, rows in enumerate(joint_resamples(15, **OPTIONS)):
+    for b, rows in enumerate(drawn_rows(15)):
         truth = np.nanmean(values[:, rows], axis=1)
         for i in range(2):
             np.testing.assert_allclose(apart[i][b], truth[i])
@@ -157,15 +185,8 @@ def test_a_mean_has_the_spread_of_the_central_limit():
 def test_the_size_of_a_block_changes_nothing(monkeypatch, block):
     labels, scores = cases(seeds=2)
     truth = multilabel_aurocs(labels, scores, **OPTIONS).resamples
-    monkeypatch.setattr(multilabel, "BLOCK", block)
+    monkeypatch.setattr(resampling, "BLOCK", block)
     np.testing.assert_array_equal(multilabel_aurocs(labels, scores, **OPTIONS).resamples, truth)
-
-
-def test_resamples_are_uniform_and_the_seed_decides():
-    drawn = joint_resamples(8, n_resamples=4000, seed=1)
-    assert drawn.shape == (4000, 8)
-    assert np.abs(np.bincount(drawn.ravel()) - 4000).max() < 5 * np.sqrt(4000)
-    assert (drawn != joint_resamples(8, n_resamples=4000, seed=2)).any()
 
 
 def test_eight_models_in_three_views_take_seconds():
@@ -198,7 +219,3 @@ def test_means_and_resamples_refuse_what_makes_no_sense():
         multilabel_means([[[np.inf]]])
     with pytest.raises(ValueError, match="values holds no number"):
         multilabel_means([[[np.nan]]])
-    with pytest.raises(ValueError, match="n must be at least 1, got 0"):
-        joint_resamples(0)
-    with pytest.raises(ValueError, match="n_resamples must be at least 1, got 0"):
-        joint_resamples(5, n_resamples=0)

@@ -45,7 +45,8 @@ def draw(labels, arm, stage, view, clean, epoch, rng):
 
 
 def made_run(method="cnn", *, variant=None, seed=0, n=30, score=draw, clean=(20, 10),
-             watch=(1, 3), p=(0.9, 0.9), maps=None, data="builtin-chest", labels=None):  # fmt: skip
+             watch=(1, 3), p=(0.9, 0.9), maps=None, data="builtin-chest", labels=None,
+             patients=None):  # fmt: skip
     """Make a run; `score` gets labels (n, k), arm, stage, view, clean, epoch and a generator."""
     variant = variant or method
     main = variant in ("cnn", "clip")
@@ -64,7 +65,8 @@ def made_run(method="cnn", *, variant=None, seed=0, n=30, score=draw, clean=(20,
             part |= {"label": labels[known, k].astype("int8"), "score": scores[known, k]}
             part |= {"arm": arm, "stage": stage, "clean": amount, "epoch": epoch}
             rows.append(pd.DataFrame(part).assign(selection="validation", shortcut=0))
-    tables = {}
+    patients = ids if patients is None else patients
+    tables = {"cases": pd.DataFrame({"case_id": ids, "patient_id": patients}).iloc[::-1]}
     if main:
         known = [np.flatnonzero(~np.isnan(labels[:, k])) for k in range(len(FINDINGS))]
         frames = [

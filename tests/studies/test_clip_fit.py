@@ -110,11 +110,20 @@ def test_maps_and_examples_are_of_the_cases_asked_for(fitted, requests, folder, 
     assert run.examples["maps"].max() <= 1
 
 
+def test_a_run_says_whose_its_test_cases_are(fitted):
+    cases = fitted["cnn"].tables["cases"]
+    assert set(cases["case_id"]) == set(fitted["cnn"].predictions["case_id"])
+    # CheXpert's paths: patient, study, view. The built-in patients have several images.
+    assert 1 < cases["patient_id"].nunique() < len(cases)
+    for case, patient in cases.itertuples(index=False):
+        assert str(patient) in case
+
+
 def test_no_maps_where_none_are_asked_for(fitted, requests):
-    assert (fitted["clip-mention"].tables, fitted["clip-mention"].examples) == ({}, {})
+    assert (set(fitted["clip-mention"].tables), fitted["clip-mention"].examples) == ({"cases"}, {})
     assert set(fitted["clip-mention"].predictions["arm"]) == {"shortcut"}
     without = fit(changed(requests["cnn"], saliency=None, arms=["shortcut"]))
-    assert (without.tables, without.examples) == ({}, {})
+    assert (set(without.tables), without.examples) == ({"cases"}, {})
     # The other arm does not matter to this one.
     whole = fitted["cnn"].predictions
     pd.testing.assert_frame_equal(

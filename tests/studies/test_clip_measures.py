@@ -17,7 +17,7 @@ from shortlib.studies.clip_watermarks.measures import (
     model_name,
 )
 from shortlib.studies.verdicts import NotTestableError
-from tests.studies.clip_runs import FINDINGS, made_run
+from tests.studies.clip_runs import FINDINGS, draw, labels_of, made_run
 
 
 @pytest.fixture(scope="module")
@@ -69,6 +69,24 @@ def test_aurocs_are_the_mean_of_scikit_learns_over_findings_and_seeds(runs, view
         assert (estimate.n, estimate.seeds, len(estimate.resamples)) == (30, 2, 2000)
         low, high = estimate.interval()
         assert low < estimate.value < high
+
+
+def test_images_of_one_patient_are_drawn_together():
+    twice = np.concatenate([labels_of(30), labels_of(30)])
+
+    def same(labels, *where):
+        return np.tile(draw(labels[:30], *where), (2, 1))
+
+    people = np.tile([f"p{i}" for i in range(30)], 2)
+    found = {
+        name: estimates(
+            "auroc_plain", [made_run("cnn", labels=twice, score=same, patients=patients)]
+        )["Real CNN"]
+        for name, patients in (("patients", people), ("images", None))
+    }
+    assert found["patients"].value == pytest.approx(found["images"].value)
+    width = {name: np.subtract(*estimate.interval()) for name, estimate in found.items()}
+    assert abs(width["images"]) < 0.85 * abs(width["patients"])
 
 
 def test_differences_are_of_the_same_resamples(runs):
@@ -155,7 +173,7 @@ def test_a_map_without_mass_is_left_out_and_a_constant_has_no_width():
     positive = table.index[table["label"] == 1]
     some = table.assign(box_shortcut=0.5)
     some.loc[positive[0], "box_shortcut"] = np.nan
-    run = replace(run, tables={"saliency": some})
+    run = replace(run, tables={**run.tables, "saliency": some})
     assert estimates("box_mass", [run])["CNN"].interval() == (0.5, 0.5)
 
 

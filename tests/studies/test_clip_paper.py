@@ -11,6 +11,7 @@ import pytest
 from huggingface_hub import constants
 
 from shortlib.data.sets import read_index
+from shortlib.studies.clip_watermarks import fit as fit_module
 from shortlib.studies.clip_watermarks.fit import fit
 from shortlib.studies.registry import plan
 
@@ -147,17 +148,12 @@ def test_the_papers_profile_runs_from_its_hospitals_to_its_maps(at_hand, tree):
             assert same is frozen, name
 
 
-def test_weights_that_are_not_here_are_said(at_hand):
-    with (
-        pytest.warns(UserWarning, match="left out"),
-        pytest.raises(ValueError, match=r"ImageNet weights of resnet50 .*not in the cache"),
-    ):
+def test_weights_that_are_not_here_are_said_before_any_image_is_read(at_hand, monkeypatch):
+    monkeypatch.setattr(fit_module, "load_parts", lambda *_, **__: pytest.fail("images were read"))
+    with pytest.raises(ValueError, match=r"ImageNet weights of resnet50 .*not in the cache"):
         fit(planned(at_hand)["cnn"])
-    with (
-        pytest.warns(UserWarning, match="left out"),
-        pytest.raises(
-            ValueError, match="weights of emilyalsentzer/Bio_ClinicalBERT are not in the cache"
-        ),
+    with pytest.raises(
+        ValueError, match="weights of emilyalsentzer/Bio_ClinicalBERT are not in the cache"
     ):
         fit(planned(at_hand, weights="random")["clip"])
 
@@ -165,5 +161,5 @@ def test_weights_that_are_not_here_are_said(at_hand):
 def test_a_damaged_case_stops_the_run_where_nothing_is_skipped(at_hand, tree):
     files = [path.name for _, path in tree[1].lost[MIMIC].values()]
     with pytest.raises(ValueError, match=r"missing|unreadable|empty|UTF-8") as caught:
-        fit(planned(at_hand, on_error="raise")["cnn"])
+        fit(planned(at_hand, on_error="raise", weights="random")["cnn"])
     assert any(file in str(caught.value) for file in files)

@@ -1,4 +1,5 @@
 import weakref
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -84,13 +85,26 @@ def test_a_linear_models_maps_have_their_closed_form(table, tested):
         }
         for arm in ARMS:
             due[f"test_{arm}"] = cosine(maps[arm, "plain"], maps[arm, "marked"])
-            due[f"box_{arm}"] = maps[arm, "marked"][box].sum() / maps[arm, "marked"].sum()
+            uncut = np.abs(images["marked"] / 255 * WEIGHTS[arm][k])
+            due[f"box_{arm}"] = uncut[box].sum() / uncut.sum()
             # Complete: from black, a linear output goes up by exactly what its weights add.
             due[f"sum_{arm}"] = due[f"difference_{arm}"] = (
                 images["plain"] / 255 * WEIGHTS[arm][k]
             ).sum()
         for name, value in due.items():
             assert getattr(row, name) == pytest.approx(value, abs=2e-4), name
+
+
+def test_a_model_that_looks_into_the_box_alone_has_all_its_mass_there(tested):
+    # On black images only the symbol is there, and every model looks at it alone.
+    black = replace(
+        tested,
+        cohort=replace(tested.cohort, images=np.zeros_like(tested.cohort.images)),
+        marked={name: tested.masks[name][:, None].astype(np.uint8) * 255 for name in FINDINGS},
+    )
+    table = compare_maps({arm: linear(arm) for arm in ARMS}, black, **PLAIN)
+    assert table["box_real"].to_numpy() == pytest.approx(1)
+    assert table["box_shortcut"].to_numpy() == pytest.approx(1)
 
 
 def test_a_model_that_looks_at_the_symbols_corner_alone_has_all_its_mass_there(tested):

@@ -11,9 +11,14 @@ from shortlib.shortcuts.watermark import Watermark
 from shortlib.studies.clip_watermarks.saliency import ARMS, compare_maps, example_maps
 from shortlib.studies.clip_watermarks.scoring import mark_cases
 from shortlib.studies.clip_watermarks.sources import check_source, load_parts
-from shortlib.studies.clip_watermarks.training import SELECTION, fine_tuned, pretrain
+from shortlib.studies.clip_watermarks.training import (
+    SELECTION,
+    check_weights,
+    fine_tuned,
+    pretrain,
+)
 
-VERSION = 1
+VERSION = 2
 
 
 def fit(request, *, device="cpu", threads=1, checkpoint=None, checkpoint_seconds=120.0):
@@ -40,6 +45,7 @@ def fit(request, *, device="cpu", threads=1, checkpoint=None, checkpoint_seconds
     """
     settings, seed, method = request.settings, request.seed, request.method
     compute = choose_compute(device, settings["network"], threads=threads)
+    check_weights(method, settings)
     check_source(settings, request.data_checksum, data_root=request.data_root)
     parts, counts = load_parts(settings, seed=seed, data_root=request.data_root)
     watermark = Watermark(symbols=tuple(settings["symbols"]), **settings.get("watermark", {}))
@@ -89,7 +95,7 @@ def fit(request, *, device="cpu", threads=1, checkpoint=None, checkpoint_seconds
                 history.append(_history(trained, arm, stage, n))
                 if followed:
                     weights |= _named(f"{arm}/fine-tuned", encoder)
-        tables, examples = {}, {}
+        tables, examples = {"cases": _cases(parts["test"])}, {}
         if settings["saliency"] and set(outputs) == set(ARMS):
             options = {name: settings["saliency"][name] for name in ("steps", "samples", "noise")}
             some = tested[: settings["saliency"]["cases"]]
@@ -124,6 +130,12 @@ def _further(method, counts):
     """
     control = [(counts[0], "new head")] if method == "cnn" else []
     return [(n, "fine-tuned") for n in counts] + control
+
+
+def _cases(tested):
+    """Say whose each test case is: cases of one patient are resampled together."""
+    patients = tested.case_ids if tested.patient_ids is None else tested.patient_ids
+    return pd.DataFrame({"case_id": tested.case_ids, "patient_id": patients})
 
 
 def _marked(table, arm, stage, clean, epoch):

@@ -1,7 +1,8 @@
 """What the watermark study measures on its runs, each as a resampled estimate.
 
-Cases are resampled together for all findings, models, views and amounts of clean data, and runs
-of different seeds too; so what was computed on the same test images may be subtracted.
+Patients are resampled, each with all test images, and together for all findings, models, views and
+amounts of clean data, and runs of different seeds too; so what was computed on the same test images
+may be subtracted.
 """
 
 from itertools import product

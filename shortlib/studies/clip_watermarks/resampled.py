@@ -1,4 +1,4 @@
-"""Scores and map measures of the watermark study's runs, by case and finding, resampled."""
+"""Scores and map measures of the watermark study's runs, by finding, patients resampled."""
 
 from functools import lru_cache
 
@@ -98,7 +98,7 @@ def _scored(runs, arm, view, step, stage):
     )
     if not np.array_equal(labels, np.broadcast_to(labels[0], labels.shape), equal_nan=True):
         raise NotTestableError("the runs were tested with different labels")
-    return _or_not_testable(multilabel_aurocs, labels[0], scores)
+    return _or_not_testable(multilabel_aurocs, labels[0], scores, groups=_patients(runs, tables[0]))
 
 
 @lru_cache(maxsize=64)
@@ -113,7 +113,7 @@ def _mapped(runs, column, label):
     values = np.stack([_by_case(t, run, column) for t, run in zip(tables, runs, strict=True)])
     if label is not None:  # the others stay as cases, so that the same ones are drawn
         values[:, _by_case(tables[0], runs[0], "label") != label] = np.nan
-    return _or_not_testable(multilabel_means, values)
+    return _or_not_testable(multilabel_means, values, groups=_patients(runs, tables[0]))
 
 
 @lru_cache(maxsize=64)
@@ -133,6 +133,12 @@ def _by_case(table, run, column):
     return wide.reindex(columns=run.settings["findings"]).to_numpy(dtype=np.float64)
 
 
+def _patients(runs, table):
+    """Say whose the cases of a table are, in the order of `_by_case`."""
+    known = runs[0].table("cases").set_index("case_id")["patient_id"]
+    return known.loc[sorted(set(table["case_id"]))].to_numpy()
+
+
 def _check_cases(runs, tables):
     first = set(tables[0]["case_id"])
     for run, table in zip(runs, tables, strict=True):
@@ -142,8 +148,8 @@ def _check_cases(runs, tables):
             )
 
 
-def _or_not_testable(measure, *arrays):
+def _or_not_testable(measure, *arrays, groups):
     try:
-        return measure(*arrays)
+        return measure(*arrays, groups=groups)
     except ValueError as error:  # e.g. test cases of one class only
         raise NotTestableError(f"this cannot be measured: {error}") from error

@@ -6,7 +6,7 @@ import torch
 
 from shortlib.data.seeds import derive_seed
 from shortlib.explain.integrated_gradients import integrated_gradients
-from shortlib.explain.maps import boxes_around, saliency_maps
+from shortlib.explain.maps import boxes_around, magnitudes, saliency_maps
 from shortlib.metrics.saliency import map_cosine_similarity, mass_inside
 
 ARMS = ("real", "shortcut")
@@ -37,9 +37,10 @@ def compare_maps(outputs, tested, *, steps, samples, noise, seed):
         One row a finding and a case whose label is known: ``case_id``, ``finding``,
         ``label``; cosines ``train_plain`` and ``train_marked`` between the two models,
         ``test_real`` and ``test_shortcut`` between the two images; ``box_real`` and
-        ``box_shortcut``, the share of the map inside the symbol's box on the marked
-        image, and ``box_area``, the box's share of the image; the attribution's sum and the
-        output's difference on the plain image, ``sum_<arm>`` and ``difference_<arm>``.
+        ``box_shortcut``, the share of the attribution's magnitude inside the symbol's box
+        on the marked image (before the maps are cut, which would cap it), and
+        ``box_area``, the box's share of the image; the attribution's sum and the output's
+        difference on the plain image, ``sum_<arm>`` and ``difference_<arm>``.
     """
     options = {"steps": steps, "samples": samples, "noise": noise}
     tables = []
@@ -58,7 +59,7 @@ def compare_maps(outputs, tested, *, steps, samples, noise, seed):
 
 
 def example_maps(outputs, tested, *, steps, samples, noise, seed):
-    """Keep images and maps of one case for each finding, its first positive one.
+    """Keep images and maps of one case for each finding, its first positive one if any.
 
     Returns
     -------
@@ -68,7 +69,7 @@ def example_maps(outputs, tested, *, steps, samples, noise, seed):
     """
     images, maps = [], []
     for k, finding in enumerate(tested.cohort.label_names):
-        case = tested[np.flatnonzero(tested.cohort.labels[:, k] == 1)[:1]]
+        case = tested[[int(np.argmax(tested.cohort.labels[:, k] == 1))]]
         options = {"steps": steps, "samples": samples, "noise": noise}
         options["seed"] = derive_seed(seed, "smoothgrad", finding)
         pair = np.concatenate([case.cohort.images, case.marked[finding]])
@@ -99,7 +100,7 @@ def _compare(tested, k, plain, marked):
         )
     for arm in ARMS:
         columns[f"test_{arm}"] = map_cosine_similarity(maps[arm, "plain"], maps[arm, "marked"])
-        columns[f"box_{arm}"] = mass_inside(maps[arm, "marked"], boxes)
+        columns[f"box_{arm}"] = mass_inside(magnitudes(marked[arm].maps), boxes)
         columns[f"sum_{arm}"] = plain[arm].sums[:, k]
         columns[f"difference_{arm}"] = plain[arm].differences[:, k]
     return pd.DataFrame(columns).astype({"label": "int8"})

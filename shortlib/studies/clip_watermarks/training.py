@@ -12,6 +12,8 @@ from shortlib.methods.erm import fit_erm, predict_erm
 from shortlib.methods.fine_tuning import fine_tune
 from shortlib.methods.training import Rule, Schedule
 from shortlib.methods.zero_shot import exclusive_cases, label_embeddings, predict_zero_shot
+from shortlib.models.cnn import build_cnn
+from shortlib.models.text import PUBLISHED, build_text_encoder
 from shortlib.shortcuts.mention import mention
 from shortlib.shortcuts.watermark import assign, watermarked
 
@@ -43,6 +45,19 @@ class PreTrained:
     def image_encoder(self):
         """The network that is fine-tuned: the same architecture for both methods."""
         return getattr(self.model, "image_encoder", self.model)
+
+
+def check_weights(method, settings):
+    """Find published weights before hours are spent on reading images.
+
+    Raises
+    ------
+    ValueError
+        If weights that the settings name cannot be had.
+    """
+    build_cnn(settings["network"], weights=settings["weights"])
+    if method == "clip" and settings["text_encoder"] in PUBLISHED:
+        build_text_encoder(settings["text_encoder"], frozen_layers=settings["frozen_layers"])
 
 
 def pretrain(method, arm, parts, settings, *, watermark, compute, seed, **options):
