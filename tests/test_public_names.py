@@ -16,6 +16,8 @@ PROMISED = {
     "mutual_information": "(a, b, where=None)",
     "variance_closed_form": "(r, *, n, a, b, mu_a, mu_s, sigma)",
     "mutual_information_closed_form": "(r, *, n, a, b)",
+    "anatomic_knowledge_score": "(saliency, mask)",
+    "soft_dice": "(saliency, mask)",
 }
 
 
