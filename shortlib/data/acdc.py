@@ -226,13 +226,28 @@ def patient(root, folder, groups):
         row[f"{phase.lower()}_frame"] = info[phase]
         row[phase] = volume_file(root, stem)
         row[f"{phase}_gt"] = volume_file(root, f"{stem}_gt")
-        existing(root, row[phase], "image")
+        _check_frame(root, row[phase], phase, info[phase])
         existing(root, row[f"{phase}_gt"], "ground truth")
         row |= {f"{phase}_{kind}": file for kind, file in truth_files(root, row[phase]).items()}
     header = read_header(existing(root, row["ED"], "image"))
     row["slices"], row["thickness"] = header.shape[0], header.thickness
     row["spacing_y"], row["spacing_x"] = header.spacing
     return row
+
+
+def _check_frame(root, relative, phase, frame):
+    """Refuse a frame without a file; the sentence says which frames there are."""
+    try:
+        existing(root, relative, "image")
+    except DataError as error:
+        if error.kind != "missing image":
+            raise
+        path = root / relative
+        names = [file.name.partition(".")[0] for file in path.parent.glob("*_frame*.nii*")]
+        numbers = [name.rpartition("_frame")[2] for name in names]
+        there = ", ".join(sorted({n for n in numbers if n.isdigit()})) or "none"
+        said = f"Info.cfg says that {phase} is frame {frame:02d}; the folder has frames {there}"
+        raise DataError(error.kind, said, path=path) from error
 
 
 def _without_empty(cases):
