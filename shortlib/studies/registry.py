@@ -2,7 +2,7 @@
 
 from importlib import import_module
 
-STUDIES = ("clip-watermarks", "spatial-specificity-synthetic")
+STUDIES = ("clip-watermarks", "cardiac-context", "spatial-specificity-synthetic")
 PROFILES = ("smoke", "workshop", "reference", "paper")
 
 

@@ -1,0 +1,1 @@
+"""Nakashima et al. (2023): contrastive self-supervision and context in cardiac MR."""
