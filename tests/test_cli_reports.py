@@ -66,12 +66,12 @@ def test_tables_are_exported_before_the_check_fails(call, page, tmp_path):
     ("words", "sentence"),
     [
         (("--profile", "huge"), "profile must be one of smoke"),
-        (("--selection", "luck"), "selection must be one of validation, test, got 'luck'"),
+        (("--selection", "luck"), "selection must be one of validation, last, test, got"),
         (
             ("--study", "spatial-specificity-synthetic", "--selection", "luck"),
             "selection must be one of test, validation, got 'luck'",
         ),
-        (("--study", "saliency"), "study must be one of clip-watermarks, spatial"),
+        (("--study", "saliency"), "study must be one of clip-watermarks, cardiac-context"),
         (("--check", "/no/such/folder"), "does not exist"),
     ],
 )

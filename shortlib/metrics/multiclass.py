@@ -156,7 +156,7 @@ def multiclass_aurocs(y_true, y_scores, *, kind="micro", groups=None, n_resample
     groups : array_like, shape (n,), optional
         Whose each case is, e.g. the patient; they are drawn with all their cases.
     n_resamples, seed : int
-        As for :func:`shortlib.metrics.resampling.case_counts`. The same seed draws the same
+        As for :func:`shortlib.metrics.case_counts`. The same seed draws the same
         cases, so differences between models are paired.
 
     Returns
@@ -170,7 +170,7 @@ def multiclass_aurocs(y_true, y_scores, *, kind="micro", groups=None, n_resample
     ------
     ValueError
         As :func:`micro_auroc`, :func:`macro_auroc` and
-        :func:`shortlib.metrics.resampling.case_counts`, or if `kind` is unknown.
+        :func:`shortlib.metrics.case_counts`, or if `kind` is unknown.
 
     References
     ----------

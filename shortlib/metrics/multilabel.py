@@ -66,7 +66,7 @@ def multilabel_aurocs(y_true, y_scores, *, groups=None, n_resamples=2000, seed=0
     groups : array_like, shape (n,), optional
         Whose each case is, e.g. the patient; they are drawn with all their cases.
     n_resamples, seed : int
-        As for :func:`shortlib.metrics.resampling.case_counts`.
+        As for :func:`shortlib.metrics.case_counts`.
 
     Returns
     -------
@@ -109,7 +109,7 @@ def multilabel_means(values, *, groups=None, n_resamples=2000, seed=0):
     groups : array_like, shape (n,), optional
         Whose each case is, e.g. the patient; they are drawn with all their cases.
     n_resamples, seed : int
-        As for :func:`shortlib.metrics.resampling.case_counts`.
+        As for :func:`shortlib.metrics.case_counts`.
 
     Returns
     -------

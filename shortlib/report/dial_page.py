@@ -1,53 +1,15 @@
 """The dial as an interactive figure of a page, which loads nothing from the network."""
 
 from itertools import product
-from pathlib import Path
 
 import pandas as pd
 
 from shortlib.report.dial_figure import AXES, STAGES, VIEWS, check_table, lines_of, steps_of
+from shortlib.report.dial_fragment import write_fragment
 from shortlib.report.style import INK
 from shortlib.report.watermark_figures import METHODS
 
-SCRIPT = "plotly.min.js"
 MARKERS = ("circle", "square", "triangle-up", "diamond", "triangle-down", "cross")
-
-PAGE = """<div class="dial" id="{name}">
-<form class="dial-menus" onsubmit="return false">{menus}</form>
-<div class="dial-frame"><div id="{name}-plot" class="dial-plot" role="img" aria-label="Mean AUROC \
-of the choice above; the table below holds the numbers"><p>This figure needs JavaScript; the table \
-below holds its numbers.</p></div></div>
-<details><summary>All numbers of this figure</summary>{numbers}</details>
-</div>
-<style>
-.dial {{ margin-bottom: 1.5rem; }}
-.dial-menus {{ display: flex; flex-wrap: wrap; gap: 0.5rem 1.25rem; margin: 1rem 0 0.5rem; }}
-.dial-menus select {{ display: block; max-width: 100%; padding: 0.25rem; }}
-.dial-frame {{ background: white; color: #333; overflow-x: auto; }}
-.dial-plot {{ min-width: 30rem; }}
-@media print {{ .dial {{ display: none; }} }}
-</style>
-<script defer src="{source}"></script>
-<script>
-window.addEventListener("DOMContentLoaded", async function () {{
-  if (!window.Plotly) return;
-  const plot = document.getElementById("{name}-plot");
-  const menus = [...document.querySelectorAll("#{name} select")];
-  plot.replaceChildren();
-  const figure = {figure};
-  const options = {{responsive: true, displayModeBar: false}};
-  await Plotly.newPlot(plot, figure.data, figure.layout, options);
-  const choose = () => {{
-    const wanted = menus.map((menu) => menu.value).join();
-    const visible = plot.data.map((trace) => trace.meta.join() === wanted);
-    const title = `annotations[${{plot.layout.annotations.length - 1}}].text`;
-    Plotly.update(plot, {{visible}}, {{[title]: menus[2].selectedOptions[0].text}});
-  }};
-  menus.forEach((menu) => menu.addEventListener("change", choose));
-  choose();  // a browser may come back to a page with other choices than the first
-}});
-</script>
-"""
 
 
 def dial_figure(table):
@@ -111,9 +73,7 @@ def dial_figure(table):
 def write_dial(table, folder, *, name="dial", static="../_static"):
     """Write the interactive figure as a fragment for a page, with the script that it needs.
 
-    The fragment is ``<name>.html``: menus that the keyboard reaches, the figure and all its
-    numbers as a table. The script is written to ``static/`` in the folder, which the book's
-    configuration names among its static folders; nothing is loaded from the network.
+    See :func:`shortlib.report.dial_fragment.write_fragment`.
 
     Parameters
     ----------
@@ -131,27 +91,19 @@ def write_dial(table, folder, *, name="dial", static="../_static"):
     pathlib.Path
         The fragment.
     """
-    from plotly.offline import get_plotlyjs
-
-    folder = Path(folder)
-    (folder / "static").mkdir(parents=True, exist_ok=True)
-    (folder / "static" / SCRIPT).write_text(get_plotlyjs(), encoding="utf-8")
     chosen = list(choices(table))
-    menus = "".join(
-        _menu(f"{name}-{k}", label, {key: text for key, text in options.items()
-                                     if any(choice[k] == key for choice in chosen)})
-        for k, (label, options) in enumerate(
-            (("Test images", VIEWS), ("Models", STAGES),
-             ("Across", {key: texts[0] for key, texts in AXES.items()}))
-        )
+    stated = (("Test images", VIEWS), ("Models", STAGES),
+              ("Across", {key: texts[0] for key, texts in AXES.items()}))  # fmt: skip
+    menus = {
+        label: {
+            key: text for key, text in options.items() if any(choice[k] == key for choice in chosen)
+        }
+        for k, (label, options) in enumerate(stated)
+    }
+    return write_fragment(
+        dial_figure(table), menus, _numbers(table), folder, name=name, about="Mean AUROC",
+        static=static,
     )  # fmt: skip
-    fragment = PAGE.format(
-        name=name, menus=menus, numbers=_numbers(table), source=f"{static}/{SCRIPT}",
-        figure=_json(dial_figure(table)),
-    )  # fmt: skip
-    path = folder / f"{name}.html"
-    path.write_text(fragment, encoding="utf-8")
-    return path
 
 
 def choices(table):
@@ -194,12 +146,6 @@ def _trace(points, along, colour, marker):
     }
 
 
-def _menu(name, label, options):
-    inner = "".join(f'<option value="{key}">{text}</option>' for key, text in options.items())
-    hidden = " hidden" if len(options) == 1 else ""  # nothing to choose
-    return f'<label for="{name}"{hidden}>{label}<select id="{name}">{inner}</select></label>'
-
-
 def _numbers(table):
     """Write the table as HTML, ready to be read."""
     rows = table.sort_values(["method", "p_marked", "p_correct"], kind="stable")
@@ -218,8 +164,3 @@ def _numbers(table):
         ],
     }
     return pd.DataFrame(written).to_html(index=False, border=0, classes="table")
-
-
-def _json(figure):
-    """Write a figure as JSON that cannot end the script that it stands in."""
-    return figure.to_json().replace("</", "<\\/")

@@ -53,20 +53,23 @@ class Export:
             (folder / f"{name}.card.md").write_text(provenance_card(runs), encoding="utf-8")
         display(Markdown(table.to_markdown(index=False, disable_numparse=True)))
 
-    def dial(self, table, name, runs):
+    def dial(self, table, name, runs, *, write=write_dial):
         """Save the interactive dial as a fragment for a page, with its script and its card.
 
         Parameters
         ----------
         table : pandas.DataFrame
-            See :func:`shortlib.report.dial_figure.draw_dial`.
+            As `write` takes it.
         name : str
             Of the fragment, ``<name>.html``, and of its elements in the page.
         runs : list of shortlib.runs.Run
+        write : callable
+            ``write(table, folder, name=name)``: the study's own, by default
+            :func:`shortlib.report.dial_page.write_dial`.
         """
         if self.folder:
             folder = self._made()
-            write_dial(table, folder, name=name)
+            write(table, folder, name=name)
             (folder / f"{name}.card.md").write_text(provenance_card(runs), encoding="utf-8")
 
     def _made(self):

@@ -45,7 +45,7 @@ def provenance_card(runs, *, title="Where this comes from"):
 
 def _settings(runs):
     """Split settings into those that all runs share and those that differ."""
-    flat = [_flat(run.settings) for run in runs]
+    flat = _flat(runs)
     shared, differing = {}, {}
     for name in dict.fromkeys(name for settings in flat for name in settings):
         values = list(dict.fromkeys(str(settings.get(name, "–")) for settings in flat))
@@ -56,12 +56,24 @@ def _settings(runs):
     return shared, differing
 
 
-def _flat(settings):
-    """Put settings of settings, e.g. of the data model, among the others."""
-    flat = {}
+def _flat(runs):
+    """List settings of settings among the others, by as much of their path as tells them apart."""
+    each = [dict(_leaves(run.settings)) for run in runs]
+    paths = list(dict.fromkeys(path for leaves in each for path in leaves))
+    names = {}
+    for path in paths:
+        ends = (path[-k:] for k in range(1, len(path) + 1))
+        alone = (end for end in ends if sum(other[-len(end) :] == end for other in paths) == 1)
+        names[path] = " ".join(next(alone, path))
+    return [{names[path]: value for path, value in leaves.items()} for leaves in each]
+
+
+def _leaves(settings, above=()):
     for name, value in settings.items():
-        flat |= _flat(value) if isinstance(value, dict) else {name: value}
-    return flat
+        if isinstance(value, dict):
+            yield from _leaves(value, (*above, name))
+        else:
+            yield (*above, name), value
 
 
 def _commit(facts):
@@ -74,7 +86,8 @@ def _data(runs):
     """Say of each data set what its checksum is: of the test cases, else as it was stated."""
     checksums = {}
     for run in runs:
-        test = run.provenance.get("cohort_checksums", {}).get("test")
+        parts = run.provenance.get("cohort_checksums", {})
+        test = next((value for name, value in parts.items() if name.endswith("test")), None)
         stated = run.provenance.get("data_checksum", run.request["data_checksum"])
         said = f"`{test[:10]}` (test)" if test else f"`{stated[:10]}`"
         checksums.setdefault(run.request["data"], []).append(said)

@@ -45,6 +45,17 @@ def test_a_setting_of_the_data_model_can_vary(make_run):
     assert "mu_a 2.0" in told["Parameters"]
 
 
+def test_settings_of_one_name_are_told_apart_by_where_they_stand(make_run):
+    runs = [make_run(4), make_run(4)]
+    for run, there in zip(runs, (4, 5), strict=True):
+        run.settings["training"] = {"epochs": 3, "decay": "cosine"}
+        run.settings["pretraining"] = {"epochs": there}
+    told = lines_of(provenance_card(runs))
+    assert "training epochs 3" in told["Parameters"]
+    assert "decay cosine" in told["Parameters"]
+    assert "pretraining epochs: 4, 5" in told["Varied"]
+
+
 def test_a_setting_that_some_runs_lack_varies(make_run):
     told = lines_of(provenance_card([make_run(1), make_run(4, dropout=0.5)]))
     assert "dropout: –, 0.5" in told["Varied"]
