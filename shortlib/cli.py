@@ -81,7 +81,7 @@ def claims(
     ] = None,
 ):
     """Judge the papers' claims on the runs that are on disk; fits nothing."""
-    from shortlib.report.claim_tables import contradictions, verdict_table
+    from shortlib.report.claim_tables import contradictions, epochs_in_words, verdict_table
     from shortlib.report.claims_export import all_verdicts, export_verdicts, other_verdicts
     from shortlib.report.parameters import reference_runs
     from shortlib.runs.locations import default_store
@@ -92,7 +92,7 @@ def claims(
     for name, judged in verdicts.items():
         shown = ["id", "ours [95% interval]", "rule", "verdict", "n", "seeds"]
         rule = selection or load_study(name).SELECTIONS[0]
-        typer.echo(f"{name}, profile {profile}, epochs chosen by {rule} loss")
+        typer.echo(f"{name}, profile {profile}, {epochs_in_words(rule)}")
         print_table(verdict_table(judged)[shown], empty="no claims")
     if export:
         other = other_verdicts(store, profile=profile, studies=verdicts)

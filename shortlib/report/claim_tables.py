@@ -99,6 +99,11 @@ def _basis(verdict):
     return f"{format_estimate(effect)}, n = {effect.n}, {seeds}"
 
 
+def epochs_in_words(selection):
+    """Return how epochs were chosen, e.g. ``"epochs chosen by test loss"``."""
+    return "last epochs" if selection == "last" else f"epochs chosen by {selection} loss"
+
+
 def stands_on(verdicts):
     """Return a MyST list of the runs that each verdict stands on."""
     lines = []
@@ -112,7 +117,7 @@ def stands_on(verdicts):
         ]
         if v.runs:
             about.append(
-                f"Profile {v.profile}, data {v.data}, epochs chosen by {v.selection} loss. "
+                f"Profile {v.profile}, data {v.data}, {epochs_in_words(v.selection)}. "
                 f"Runs: {', '.join(f'`{name}`' for name in v.runs)}"
             )
         lines.append(f"`{v.id}`\n: {'. '.join(filter(None, about))}.\n")
