@@ -16,7 +16,7 @@ def layers_from_top(model):
     ----------
     model : torch.nn.Module
         That registers its layers from the input to the output, as those of
-        :mod:`shortlib.models` do.
+        ``shortlib.models`` do.
 
     Returns
     -------
