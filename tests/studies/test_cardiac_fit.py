@@ -3,6 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+from huggingface_hub import constants
 
 from shortlib.data.phantoms.cardiac_files import write_acdc, write_cm
 from shortlib.data.problems import DataError
@@ -171,7 +172,9 @@ def test_the_paper_profile_runs_on_its_layouts_with_its_network(hospitals, varia
     assert run.facts["cases"]["acdc train"] > run.facts["cases"]["acdc test"] > 0
 
 
-def test_weights_and_data_that_are_not_here_are_said(hospitals, tmp_path):
+def test_weights_and_data_that_are_not_here_are_said(hospitals, tmp_path, monkeypatch):
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
     request = requests("paper", data="cm-acdc", data_root=hospitals, variants=["full"])[0]
     with pytest.raises(ValueError, match=r"ImageNet weights of densenet121 .*not in the cache"):
         fit(request)
