@@ -30,6 +30,14 @@ class Stated:
             for claim in stated["claims"]
         ]
 
+    def groups(self, runs):
+        """Sort runs by data set, in the order of ``profiles.yml``; absent ones are left out."""
+        by_data = {
+            data: [run for run in runs if run.request["data"] == data]
+            for data in self.profiles()["combinations"]
+        }
+        return {data: chosen for data, chosen in by_data.items() if chosen}
+
     def published(self):
         """Return the paper's numbers, as ``published.yml`` states them."""
         return _read(self._package, "published")

@@ -62,12 +62,7 @@ def test_the_adversarial_view_and_the_probe_are_their_own_scores(runs):
     assert set(estimates("auroc_cm_probe", runs)) == {"Zero", "SimCLR", "MoCo", "BYOL"}
 
 
-def test_differences_of_models_are_paired(runs):
-    found = estimates("auroc_cm", [*runs, made_run("full", name="other")])
-    difference = found["SimCLR"] - found["Full"]
-    np.testing.assert_allclose(
-        difference.resamples, found["SimCLR"].resamples - found["Full"].resamples
-    )
+def test_differences_of_models_are_paired():
     same = [made_run("full", seed=0), made_run("full", seed=0, name="seg")]
     twins = estimates("auroc_cm", same)
     assert (twins["Full"] - twins["Seg"]).interval() == (0.0, 0.0)
@@ -75,9 +70,6 @@ def test_differences_of_models_are_paired(runs):
 
 def test_studies_of_one_patient_are_drawn_together():
     patients = np.repeat(np.arange(6), 4)  # four studies each, of all four classes
-
-    def same(labels, k, *where):
-        return np.tile(np.eye(k)[1], (len(labels), 1)) + 0.01 * np.arange(len(labels))[:, None] % 3
 
     apart, together = (
         estimates("aks_cm", [made_run("full", aks=by_patient, patients=whose)])["Full"]

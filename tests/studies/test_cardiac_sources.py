@@ -77,8 +77,6 @@ def test_other_data_than_those_asked_for_are_refused(hospitals, tmp_path):
     assert sources_here(request.settings["source"], hospitals)
     assert not sources_here(request.settings["source"], tmp_path)
     check_source(request.settings, request.data_checksum, data_root=hospitals)
-    assert source_checksum(request.settings["source"], data_root=hospitals) in (
-        request.data_checksum
-    )
+    assert source_checksum(request.settings["source"], data_root=hospitals) == request.data_checksum
     with pytest.raises(DataError, match=r"checksum .* plan the runs again"):
         check_source(request.settings, "another", data_root=hospitals)

@@ -16,7 +16,6 @@ CLAIMS_OF = (
 )
 SELECTIONS = ("last",)
 OWN_PARAMETERS = tuple(CHECKS)
-MAIN = "builtin-cine"
 
 # Own parameters that stand in a part of the settings, or say how patients are drawn.
 _PARTS = {
@@ -42,15 +41,7 @@ __all__ = [
 
 _STATED = Stated(__package__)
 profiles, claims, published = _STATED.profiles, _STATED.claims, _STATED.published
-
-
-def groups(runs):
-    """Sort runs by data set, in the order of ``profiles.yml``; absent ones are left out."""
-    by_data = {
-        data: [run for run in runs if run.request["data"] == data]
-        for data in profiles()["combinations"]
-    }
-    return {data: chosen for data, chosen in by_data.items() if chosen}
+groups = _STATED.groups
 
 
 def requests(profile, *, data, seeds=None, data_root=None, **own):
