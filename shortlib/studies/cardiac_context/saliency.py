@@ -5,7 +5,7 @@ import pandas as pd
 import torch
 
 from shortlib.data.cine import PHASES
-from shortlib.explain.grad_cam import grad_cam
+from shortlib.explain.grad_cam_maps import grad_cam_maps
 from shortlib.explain.sanity import map_similarity, randomised_parameters
 from shortlib.methods.erm import predict_erm
 from shortlib.metrics.overlap import anatomic_knowledge_score, empty_maps, soft_dice
@@ -42,7 +42,7 @@ def look(model, cohort, compute, *, target=PREDICTED):
     predicted = predict_erm(model, cohort.images, compute)[0].argmax(axis=1)
     known = cohort.labels is not None
     chosen = cohort.labels if known and target == TRUE else predicted
-    maps = grad_cam(model, cohort.images, targets=np.asarray(chosen))
+    maps = grad_cam_maps(model, cohort.images, targets=np.asarray(chosen))
     hearts = heart_masks(cohort)
     masks = {"": hearts}
     if cohort.abnormality_masks is not None:

@@ -1,4 +1,4 @@
-"""Grad-CAM: where the last feature map speaks for a class, phase by phase."""
+"""Grad-CAM maps of many cases, phase by phase, by the package grad-cam."""
 
 from contextlib import contextmanager
 
@@ -8,7 +8,7 @@ import torch
 from shortlib.methods.compute import as_float
 
 
-def grad_cam(model, images, *, targets=None, batch_size=64):
+def grad_cam_maps(model, images, *, targets=None, batch_size=64):
     """Map where the last features raise one logit of each case.
 
     The feature maps of a phase are summed, each weighted by the mean of the logit's
