@@ -1,5 +1,6 @@
 """Numbers computed from predictions, pixels and embeddings; each says which way is better."""
 
+from shortlib.metrics.activation import activation_precision
 from shortlib.metrics.agreement import subgroup_cosine_similarity
 from shortlib.metrics.correlation import fisher_interval, pearson
 from shortlib.metrics.discrimination import auroc, robust_auroc, robust_cases
@@ -37,6 +38,7 @@ from shortlib.metrics.specificity import (
 __all__ = [
     "ByFinding",
     "Interval",
+    "activation_precision",
     "anatomic_knowledge_score",
     "auroc",
     "auroc_interval",

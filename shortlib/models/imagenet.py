@@ -6,15 +6,37 @@ from safetensors.torch import load_file
 from torch import nn
 
 FILE = "model.safetensors"
-# Network to repository and revision. These hold torchvision's first ImageNet weights under
-# torchvision's own names; torchvision itself offers them as a pickle, which could run code.
+# Network to repository and revision. The first three hold torchvision's first ImageNet weights
+# under torchvision's own names; torchvision itself offers them as a pickle, which could run code.
+# Of MobileNetV2 those are not known as safetensors; timm trained its own, under timm's names.
 SOURCES = {
     "resnet18": ("timm/resnet18.tv_in1k", "590dfdd48494d2316a8385e1ca7fbec3b9359b35"),
     "resnet50": ("timm/resnet50.tv_in1k", "78f3ecfdb38e06d9b8397f662e7ab8fee96026fa"),
     "densenet121": ("timm/densenet121.tv_in1k", "d42603aa2960ebf044e46628536b6f0edf7c0c6b"),
+    "mobilenet-v2": ("timm/mobilenetv2_100.ra_in1k", "f3ff81ba89de0bc46b546568ebeab2edef6b9d49"),
 }
 # Of red, green and blue over ImageNet's training images, in [0, 1].
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+
+# MobileNetV2's modules by timm's names, and where torchvision has them. timm numbers the blocks
+# within a stage, of which each holds so many; the first block alone does not expand.
+_MOBILENET_BLOCKS = (1, 2, 3, 4, 3, 3, 1)
+_MOBILENET_FIRST = {"conv_dw": "0.0", "bn1": "0.1", "conv_pw": "1", "bn2": "2"}
+_MOBILENET_OTHERS = {
+    "conv_pw": "0.0",
+    "bn1": "0.1",
+    "conv_dw": "1.0",
+    "bn2": "1.1",
+    "conv_pwl": "2",
+    "bn3": "3",
+}
+_MOBILENET_ENDS = {
+    "conv_stem": "features.0.0",
+    "bn1": "features.0.1",
+    "conv_head": "features.18.0",
+    "bn2": "features.18.1",
+    "classifier": "classifier.1",
+}
 
 
 class ImageNetInput(nn.Module):
@@ -54,7 +76,10 @@ def load_imagenet(whole, network):
 
     References
     ----------
-    Deng et al. (2009); the weights are torchvision's ``IMAGENET1K_V1``.
+    Deng et al. (2009). The weights are torchvision's ``IMAGENET1K_V1``; those of
+    ``"mobilenet-v2"`` are timm's ``ra_in1k``, made for the same architecture (padding, norms
+    and activations) and the same mean and scale of the input. They are not those that Keras
+    comes with, which are TF-slim's and want another padding, norms and input.
     """
     if network not in SOURCES:
         raise ValueError(
@@ -69,6 +94,8 @@ def load_imagenet(whole, network):
             f"{path}: the ImageNet weights of {network} cannot be read ({error}); remove the "
             "file and have it downloaded again"
         ) from error
+    if network == "mobilenet-v2":
+        found = _under_torchvisions_names(found)
     due = whole.state_dict()
     # Files older than PyTorch 0.4.1 do not count batches, and nothing uses the count.
     found = {name: due[name] for name in due if name.endswith("num_batches_tracked")} | found
@@ -83,6 +110,22 @@ def load_imagenet(whole, network):
             f"missing, unknown or of another shape, the first of them {wrong[0]!r}"
         )
     whole.load_state_dict(found)
+
+
+def _under_torchvisions_names(found):
+    """Rename the tensors of timm's MobileNetV2; a name that is not timm's stays."""
+    ours, place = dict(_MOBILENET_ENDS), 1
+    for stage, blocks in enumerate(_MOBILENET_BLOCKS):
+        parts = _MOBILENET_OTHERS if stage else _MOBILENET_FIRST
+        for block in range(blocks):
+            for theirs, part in parts.items():
+                ours[f"blocks.{stage}.{block}.{theirs}"] = f"features.{place}.conv.{part}"
+            place += 1
+    renamed = {}
+    for name, tensor in found.items():
+        module, _, last = name.rpartition(".")
+        renamed[f"{ours[module]}.{last}" if module in ours else name] = tensor
+    return renamed
 
 
 def _fetched(network):

@@ -2,7 +2,12 @@
 
 from importlib import import_module
 
-STUDIES = ("clip-watermarks", "cardiac-context", "spatial-specificity-synthetic")
+STUDIES = (
+    "clip-watermarks",
+    "cardiac-context",
+    "exemplary-explanations",
+    "spatial-specificity-synthetic",
+)
 PROFILES = ("smoke", "workshop", "reference", "paper")
 
 

@@ -1,5 +1,9 @@
 """COVID-19 Radiography's tree, made by hand: what is read, and what is said of each fault."""
 
+import os
+import re
+from collections import Counter
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -10,6 +14,9 @@ from shortlib.data.problems import DataError, Problems
 from shortlib.data.splits import leaking_patients
 
 N = 5
+# What the data set holds, and what the paper takes of each class.
+REAL = {"COVID": 3616, "Lung_Opacity": 6012, "Normal": 10192, "Viral Pneumonia": 1345}
+PAPER = {"train": 800, "validation": 300, "test": 200}
 HEADER = "cls,name,source,source_file,license,patient,view,sex,age"
 
 
@@ -36,6 +43,23 @@ def plant(root, classes, base=""):
 @pytest.fixture
 def tree(tmp_path):
     return plant(tmp_path / "data", CLASSES, OUTER)
+
+
+@pytest.fixture
+def real(tmp_path, monkeypatch):
+    """The data set's folders, and the names that each lists; no file is there to be opened."""
+    base = tmp_path / "data" / "COVID-19_Radiography_Dataset"
+    names = {}
+    for kind, count in REAL.items():
+        for part in ("images", "masks"):
+            folder = base / kind / part
+            folder.mkdir(parents=True)
+            names[folder] = [f"{kind}-{number}.png" for number in range(count, 0, -1)]
+        (base / f"{kind}.metadata.xlsx").touch()
+    (base / "README.md.txt").touch()
+    listed = os.listdir
+    monkeypatch.setattr(os, "listdir", lambda at=".": names[at] if at in names else listed(at))
+    return base, names
 
 
 @pytest.fixture
@@ -77,6 +101,33 @@ def test_the_real_layout(tree):
     assert cohort.shortcut is None
     assert cohort.covariates is None
     np.testing.assert_array_equal(cohort.patient_ids, cohort.case_ids)
+
+
+def lung(kind, number, side):
+    """A shape without symmetry, another one for each case, on a square of so many pixels."""
+    y, x = (np.mgrid[:side, :side] + 0.5) / side
+    left, top = 0.05 + 0.1 * number, 0.02 * len(kind)
+    inside = (left < x) & (x < left + 0.3) & (top < y) & (y < 0.6 + x / 3)
+    return np.where(inside, 255, 0).astype(np.uint8)
+
+
+@pytest.mark.parametrize("size", [None, 224, 128])
+def test_masks_cover_the_field_of_their_images(tree, size):
+    for kind in CLASSES:
+        for number in range(1, N + 1):
+            for part, side in (("images", 299), ("masks", 256)):
+                path = f"{OUTER}/{kind}/{part}/{kind}-{number}.png"
+                picture(tree, path, lung(kind, number, side))
+    cohort = read(tree).cohort(size=size)
+    assert cohort.images.shape[2:] == (size or 299, size or 299)
+    for case_id, image, mask in zip(
+        cohort.case_ids, cohort.images[:, 0], cohort.anatomy_masks, strict=True
+    ):
+        seen = image >= 128
+        assert (seen & mask).sum() > 0.95 * (seen | mask).sum()
+        if size is None:
+            kind, number = case_id.rsplit("-", 1)
+            np.testing.assert_array_equal(image, lung(kind, int(number), 299))
 
 
 def test_the_inner_folder_is_a_root_too(tree):
@@ -172,6 +223,61 @@ def test_split_by_quota_and_too_few(tree):
     assert "Viral Pneumonia has 5" in said
 
 
+def test_the_papers_split_of_the_whole_data_set(real):
+    root = real[0].parent
+    index = read(root, per_class=PAPER)
+    assert index.label_names == tuple(REAL)
+    parts = {part: set(index.of(part).cases["case_id"]) for part in (*PAPER, "unused")}
+    taken = Counter(
+        (case_id.rsplit("-", 1)[0], part) for part, ids in parts.items() for case_id in ids
+    )
+    for kind, count in REAL.items():
+        assert {part: taken[kind, part] for part in PAPER} == PAPER
+        assert taken[kind, "unused"] == count - 1300
+    assert sum(map(len, parts.values())) == len(set.union(*parts.values())) == len(index) == 21_165
+    for case_id, label, image, mask in index.cases[["case_id", "label", "image", "mask"]].values:
+        kind = list(REAL)[label]
+        assert case_id.startswith(f"{kind}-")
+        assert image == f"COVID-19_Radiography_Dataset/{kind}/images/{case_id}.png"
+        assert mask == f"COVID-19_Radiography_Dataset/{kind}/masks/{case_id}.png"
+    assert index.cases["split"].equals(read(root, per_class=PAPER).cases["split"])
+    assert set(read(root, per_class=PAPER, seed=1).of("test").cases["case_id"]) != parts["test"]
+
+
+@pytest.mark.parametrize("parts", [("masks",), ("images", "masks")])
+def test_one_image_too_few_for_the_papers_split(real, parts):
+    root, names = real
+
+    def lose(number):
+        for part in parts:
+            names[root / "Viral Pneumonia" / part].remove(f"Viral Pneumonia-{number}.png")
+
+    for number in range(1301, 1346):
+        lose(number)
+    cases = read(root, "skip", per_class=PAPER).cases
+    viral = cases[cases["case_id"].str.startswith("Viral")]
+    assert viral["split"].value_counts().to_dict() == PAPER  # 1,300 are just enough
+    lose(7)
+    problems = Problems("skip")
+    with pytest.raises(DataError) as error:
+        read_index(root, problems=problems, per_class=PAPER)
+    assert error.value.kind == "too few images"
+    assert str(error.value).endswith(
+        "should give 800 train + 300 validation + 200 test of each class, 1300 in all; COVID has "
+        "3616, Lung_Opacity has 6012, Normal has 10192, Viral Pneumonia has 1299; test lacks 1 of "
+        "Viral Pneumonia"
+    )
+    # Where masks alone are missing, the first one is named, or all of them are counted.
+    assert problems.counts() == ({"missing mask": 46} if parts == ("masks",) else {})
+    with pytest.raises(DataError) as error:
+        read(root, per_class=PAPER)
+    if parts == ("masks",):
+        assert error.value.kind == "missing mask"
+        assert "Viral Pneumonia/masks/Viral Pneumonia-7.png" in str(error.value)
+    else:
+        assert error.value.kind == "too few images"
+
+
 def test_grey_stored_in_colour_is_grey(tree):
     for part, size in (("images", 299), ("masks", 256)):
         path = tree / OUTER / "COVID" / part / "COVID-1.png"
@@ -217,7 +323,9 @@ FAULTS = {
     "image without mask": (remove, MASK, (), "missing mask", "COVID/masks/COVID-2.png"),
     "mask without image": (remove, IMAGE, (), "missing image", "COVID/images/COVID-2.png"),
     "zero bytes": (write, IMAGE, (b"",), "empty image", "no bytes"),
+    "zero bytes of mask": (write, MASK, (b"",), "empty mask", "masks/COVID-2.png"),
     "no image": (write, IMAGE, (b"no image",), "unreadable image", "COVID-2.png"),
+    "no mask": (write, MASK, (b"no image",), "unreadable mask", "masks/COVID-2.png"),
     "cut": (cut, IMAGE, (), "unreadable image", "COVID-2.png"),
     "cut mask": (cut, MASK, (), "unreadable mask", "COVID-2.png"),
     "size": (picture, IMAGE, (np.zeros((256, 256), np.uint8),), "wrong size of image", "299x299"),
@@ -242,6 +350,50 @@ def test_a_faulty_case_is_raised_or_left_out(tree, fault):
         cohort = read(tree, "skip").cohort(size=32)
     assert len(cohort) == 4 * N - (fault != "odd name")
     assert [problem.kind for problem in cohort.skipped] == [kind]
+
+
+@pytest.mark.parametrize(
+    ("part", "width", "height", "due"),
+    [
+        ("image", 224, 224, 299),
+        ("image", 298, 299, 299),
+        ("mask", 299, 299, 256),
+        ("mask", 256, 255, 256),
+        ("mask", 512, 512, 256),
+    ],
+)
+def test_both_sizes_are_said(tree, part, width, height, due):
+    path = f"{OUTER}/Viral Pneumonia/{part}s/Viral Pneumonia-3.png"
+    picture(tree, path, np.zeros((height, width), np.uint8))
+    with pytest.raises(DataError) as error:
+        read(tree).cohort(size=32)
+    assert error.value.path == tree / path
+    assert str(error.value).endswith(
+        f"Viral Pneumonia-3.png: wrong size of {part}: {width}x{height} px, "
+        f"in this data set it is {due}x{due} px"
+    )
+
+
+def test_many_faults_are_left_out_and_counted(tree):
+    base = f"{OUTER}/Viral Pneumonia"
+    for number in (1, 2, 4):
+        remove(tree, f"{base}/masks/Viral Pneumonia-{number}.png")
+    for number in (2, 5):
+        picture(tree, f"{OUTER}/Normal/masks/Normal-{number}.png", np.zeros((299, 299), np.uint8))
+    cut(tree, f"{COVID}/images/COVID-3.png")
+    index = read(tree, "skip")
+    assert index.problems.counts() == {"missing mask": 3}  # what listing alone shows
+    says = "6 left out (3 missing mask, 2 wrong size of mask, 1 unreadable image); the first: "
+    with pytest.warns(UserWarning, match=re.escape(says) + r".*Viral Pneumonia-1\.png"):
+        cohort = index.cohort(size=32)
+    left = {f"{kind}-{number}" for kind in CLASSES for number in range(1, N + 1)}
+    left -= {f"Viral Pneumonia-{number}" for number in (1, 2, 4)}
+    left -= {"Normal-2", "Normal-5", "COVID-3"}
+    assert set(cohort.case_ids) == left
+    assert len(cohort.skipped) == 6
+    for place, case_id in enumerate(cohort.case_ids):
+        kind, number = case_id.rsplit("-", 1)
+        assert (cohort.images[place] == grey(kind, int(number))[0][0, 0]).all()
 
 
 def test_files_that_systems_leave_are_no_cases(tree):
@@ -308,6 +460,13 @@ def test_wrong_roots(tree, tmp_path):
 def test_a_missing_folder(tree, folder):
     (tree / OUTER / "Normal" / folder).rename(tree / "away")
     with pytest.raises(DataError, match=f"missing folder.*Normal/{folder}"):
+        read(tree, "skip")
+
+
+def test_a_class_folder_without_its_space(tree):
+    folder = tree / OUTER / "Viral Pneumonia"
+    folder.rename(folder.with_name("Viral_Pneumonia"))
+    with pytest.raises(DataError, match=r"missing folder.*Viral Pneumonia/images'$"):
         read(tree, "skip")
 
 

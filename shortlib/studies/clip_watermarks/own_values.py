@@ -10,15 +10,7 @@ from shortlib.methods.clip import TERMS
 from shortlib.models.cnn import NETWORKS, WEIGHTS
 from shortlib.models.text import ENCODERS
 from shortlib.shortcuts.watermark import Watermark
-
-
-def _whole(least):
-    def check(name, value):
-        if type(value) is not int or value < least:
-            raise ValueError(f"{name} is a whole number, at least {least}, got {value!r}")
-        return value
-
-    return check
+from shortlib.studies.value_checks import one_of, whole
 
 
 def _chance(name, value):
@@ -51,15 +43,6 @@ def _pairs(name, value):
     return [list(pair) for pair in dict.fromkeys(pairs)]
 
 
-def _one_of(*known):
-    def check(name, value):
-        if value not in known:
-            raise ValueError(f"{name} must be one of {', '.join(known)}, got {value!r}")
-        return value
-
-    return check
-
-
 def _terms(name, value):
     if not isinstance(value, list | tuple) or not value or any(t not in TERMS for t in value):
         raise ValueError(f"{name} is a list of some of {', '.join(TERMS)}, got {value!r}")
@@ -82,19 +65,19 @@ def _watermark(name, value):
 
 
 CHECKS = {
-    "epochs": _whole(1),
-    "finetune_epochs": _whole(1),
+    "epochs": whole(1),
+    "finetune_epochs": whole(1),
     "clean": _numbers,
     "p_marked": _chance,
     "p_correct": _chance,
     "watermark": _watermark,
-    "network": _one_of(*NETWORKS),
-    "weights": _one_of(*WEIGHTS),
-    "text_encoder": _one_of(*ENCODERS),
-    "frozen_layers": _whole(0),
+    "network": one_of(*NETWORKS),
+    "weights": one_of(*WEIGHTS),
+    "text_encoder": one_of(*ENCODERS),
+    "frozen_layers": whole(0),
     "terms": _terms,
-    "n_prompts": _whole(1),
-    "saliency_cases": _whole(0),
+    "n_prompts": whole(1),
+    "saliency_cases": whole(0),
     "dial": _pairs,
-    "on_error": _one_of("raise", "skip"),
+    "on_error": one_of("raise", "skip"),
 }

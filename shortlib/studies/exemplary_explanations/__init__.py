@@ -1,0 +1,1 @@
+"""Hagos et al. (2023): unlearning a confounder from two exemplary explanations."""
