@@ -2,11 +2,9 @@
 
 A person marks one explanation that looks where it should and one that does not. Training goes
 on with a second loss, which asks that the explanation of every case be nearer to the good one
-than to the bad one, by a margin [1]_.
-
-.. [1] Hagos, Curran and Mac Namee (2023), "Unlearning spurious correlations in chest X-ray
-   classification", Equations 4 to 8. The loss of their released code has no gradient: it
-   differentiates the sum of all softmax outputs, which is always 1.
+than to the bad one, by a margin: Hagos, Curran and Mac Namee (2023), Equations 4 to 8. The loss
+of their released code has no gradient: it differentiates the sum of all softmax outputs, which is
+always 1.
 """
 
 import torch

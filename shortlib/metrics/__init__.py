@@ -3,7 +3,9 @@
 from shortlib.metrics.activation import activation_precision
 from shortlib.metrics.agreement import subgroup_cosine_similarity
 from shortlib.metrics.correlation import fisher_interval, pearson
+from shortlib.metrics.cost import annotation_cost
 from shortlib.metrics.discrimination import auroc, robust_auroc, robust_cases
+from shortlib.metrics.grouping import cluster_purity, error_set_precision, error_set_recall
 from shortlib.metrics.intervals import (
     Interval,
     auroc_interval,
@@ -40,13 +42,17 @@ __all__ = [
     "Interval",
     "activation_precision",
     "anatomic_knowledge_score",
+    "annotation_cost",
     "auroc",
     "auroc_interval",
     "auroc_over_seeds_interval",
     "bootstrap_aurocs",
     "bootstrap_aurocs_over_seeds",
     "case_counts",
+    "cluster_purity",
     "empty_maps",
+    "error_set_precision",
+    "error_set_recall",
     "fisher_interval",
     "hanley_mcneil",
     "macro_auroc",
