@@ -5,7 +5,8 @@ import pandas as pd
 
 from shortlib.metrics import fisher_interval
 from shortlib.report.claim_tables import format_estimate
-from shortlib.report.context_tables import SOURCES, printed
+from shortlib.report.context_tables import printed
+from shortlib.report.side_by_side import SOURCES
 from shortlib.studies.cardiac_context.measures import correlation
 from shortlib.studies.verdicts import NotTestableError
 

@@ -6,7 +6,7 @@ import torch
 
 from shortlib.data.cine import PHASES
 from shortlib.metrics import anatomic_knowledge_score, empty_maps
-from shortlib.report.style import INK
+from shortlib.report.image_panels import MAPS, bare, corner, outline
 from shortlib.shortcuts.background import (
     background_only,
     heart_masks,
@@ -16,8 +16,6 @@ from shortlib.shortcuts.background import (
 from shortlib.shortcuts.discs import covering_radius
 from shortlib.studies.cardiac_context.measures import MODELS, TASKS, stage_of
 
-MAPS = "magma"
-HEART = "#00c8ff"  # bright on dark maps and on grey images
 REGIMES = {
     "full": "Full:\nwhole image",
     "seg": "Seg:\nheart only",
@@ -82,7 +80,7 @@ def draw_regimes(images, heart):
     for line, phase, mask, p in zip(axes, PHASES, heart, range(len(PHASES)), strict=True):
         for axis, (name, shown) in zip(line, images.items(), strict=True):
             axis.imshow(shown[p], cmap="gray", vmin=0, vmax=top)
-            _bare(axis)
+            bare(axis)
             if name == "full":
                 outline(axis, mask)
         line[0].set_ylabel(phase, fontsize="large")
@@ -145,25 +143,11 @@ def draw_maps(runs, *, task="transfer", phase="ED", names=None):
         for k, axis in enumerate(line):
             axis.imshow(maps[k], cmap=MAPS, vmin=0, vmax=1)
             outline(axis, hearts[k])
-            said = "empty" if empty[k] else f"{scores[k]:.2f}"
-            axis.text(0.04, 0.95, said, color="white", fontsize=8, va="top",
-                      transform=axis.transAxes,
-                      bbox={"facecolor": "black", "alpha": 0.6, "lw": 0, "pad": 1.5})  # fmt: skip
+            corner(axis, "empty" if empty[k] else f"{scores[k]:.2f}")
         line[0].set_ylabel(title)
     for axis in axes.flat:
-        _bare(axis)
+        bare(axis)
     return figure
-
-
-def outline(axis, mask):
-    """Draw the outline of what is True; nothing of an empty mask."""
-    mask = np.asarray(mask)
-    if mask.any():
-        # A rim of zeros closes outlines at the border.
-        h, w = mask.shape
-        axis.contour(np.arange(-1, w + 1), np.arange(-1, h + 1), np.pad(mask.astype(float), 1),
-                     [0.5], colors=HEART, linewidths=1.1)  # fmt: skip
-        axis.set(xlim=(-0.5, w - 0.5), ylim=(h - 0.5, -0.5))
 
 
 def _examples(runs, variant, task):
@@ -179,9 +163,3 @@ def _examples(runs, variant, task):
         if all(part is not None for part in parts.values()):
             return {name: part.float().numpy() for name, part in parts.items()}
     return None
-
-
-def _bare(axis):
-    axis.set(xticks=[], yticks=[])
-    axis.spines[:].set_visible(False)
-    axis.yaxis.label.set_color(INK)

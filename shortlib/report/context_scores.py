@@ -5,7 +5,8 @@ import pandas as pd
 
 from shortlib.metrics import auroc, hanley_mcneil, micro_auroc
 from shortlib.report.claim_tables import format_estimate
-from shortlib.report.context_tables import EMPTY, SOURCES, measured_by
+from shortlib.report.context_tables import measured_by
+from shortlib.report.side_by_side import EMPTY, SOURCES
 from shortlib.studies.cardiac_context import measures
 from shortlib.studies.cardiac_context.measures import MODELS, TASKS, stage_of
 from shortlib.studies.cardiac_context.resampled import of_variant

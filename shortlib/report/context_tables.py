@@ -1,14 +1,12 @@
 """The tables of the cardiac paper: published | reference | this run, and what they stand on."""
 
 import pandas as pd
-from IPython.display import Markdown
 
 from shortlib.report.claim_tables import format_estimate
+from shortlib.report.side_by_side import SOURCES, side_by_side, write_caption
 from shortlib.studies.cardiac_context.measures import MODELS, TASKS, by_class, estimates
 from shortlib.studies.verdicts import NotTestableError
 
-SOURCES = ("reference", "this run")
-EMPTY = {"published": "not printed", "reference": "no reference run", "this run": "not run here"}
 # What follows a ± in print; the errata page has the computations.
 SPREADS = {
     "auroc": "published, ± Hanley–McNeil",
@@ -74,11 +72,7 @@ def paper_table(published, table, measures, reference, here, *, digits=2):
             measured = _measured(row, parts[source])
             cells = {name: format_estimate(measured[name], digits) for name in measured}
             lines.append((row["row"], source, cells, source))
-    rows = [
-        {"row": title, "source": said, **{name: cells.get(name, EMPTY[key]) for name in models}}
-        for title, said, cells, key in lines
-    ]
-    return pd.DataFrame(rows, columns=["row", "source", *models])
+    return side_by_side(lines, models)
 
 
 def probe_table(reference, here, *, digits=2):
@@ -171,20 +165,20 @@ def caption(text, *parts):
         The text, then of each part its profile, data, seeds and number of test patients, what is
         resampled, and which epoch is judged.
     """
-    stands = []
-    for runs in filter(None, parts):
-        request, seeds = runs[0].request, len({run.seed for run in runs})
-        tested = runs[0].table("cases").groupby("part", sort=False)["patient_id"].nunique()
-        counts = ", ".join(f"{TASKS.get(p.split()[0], p)} {n}" for p, n in tested.items())
-        stands.append(
-            f"Profile {request['profile']} on {request['data']}: {seeds} "
-            f"seed{'s' * (seeds != 1)}, test patients {counts}."
-        )
-    said = [text, *dict.fromkeys(stands)]
-    if stands:
-        said.append("Intervals (95%) resample patients, each with all studies, and seeds.")
-        said.append("Every model is that of its last epoch.")
-    return Markdown(f"*{' '.join(said)}*")
+    return write_caption(
+        text,
+        parts,
+        _tested,
+        "Intervals (95%) resample patients, each with all studies, and seeds.",
+        "Every model is that of its last epoch.",
+    )
+
+
+def _tested(runs):
+    tested = runs[0].table("cases").groupby("part", sort=False)["patient_id"].nunique()
+    return "test patients " + ", ".join(
+        f"{TASKS.get(part.split()[0], part)} {n}" for part, n in tested.items()
+    )
 
 
 def _measured(row, runs):

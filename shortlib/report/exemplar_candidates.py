@@ -125,7 +125,7 @@ class Candidates:
             raise ValueError(f"case_ids must be text that is not empty, got {odd[0]!r}")
         ids, counts = np.unique(self.case_ids, return_counts=True)
         if counts.max() > 1:
-            raise ValueError(f"case_ids must be unique, {ids[counts.argmax()]!r} occurs twice")
+            raise ValueError(f"case_ids must be unique, {str(ids[counts.argmax()])!r} occurs twice")
         names = self.label_names
         if not names or len(set(names)) < len(names):
             raise ValueError(f"label_names must be one or more, each once, got {names}")

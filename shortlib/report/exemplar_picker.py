@@ -7,7 +7,7 @@ from pathlib import Path
 
 from IPython import get_ipython
 
-from shortlib.report.exemplar_thumbnails import STYLE, figure_html, scale_html
+from shortlib.report.exemplar_thumbnails import SPACE, STYLE, figure_html, grid_columns, scale_html
 from shortlib.studies.exemplary_explanations.choice import (
     Choice,
     check_choice,
@@ -158,7 +158,7 @@ class ExemplarPicker:
         """
         case_id = getattr(self, kind)
         if case_id is None:
-            shown = f"None yet: press “{kind.capitalize()}” under an image."
+            shown = "None is marked."
         else:
             shown = figure_html(self.candidates, self.candidates.place(case_id))
         title = f"The {kind} explanation"
@@ -182,12 +182,17 @@ class ExemplarPicker:
 
     def _replay(self):
         """Take the choice from the file, or say why it is none for these candidates."""
+        kept = f"The choice in {self.path} is not used: "
         try:
             found = read_choice(self.path)
-            run, ids = self.candidates.run, self.candidates.case_ids
+        except ValueError as error:
+            self.said = f"{kept}{error}."
+            return
+        try:
+            ids, run = self.candidates.case_ids, self.candidates.run
             check_choice(found, training_ids=ids, run=run)
         except ValueError as error:
-            self.said = f"The choice in {self.path} is not used: {error}."
+            self.said = f"{kept}{error}. Saving another one replaces it."
             return
         self.good, self.bad = found.good, found.bad
         self.said = f"Read from {self.path}: {self.good} is good, {self.bad} is bad."
@@ -214,5 +219,5 @@ def somebody_there():
 
 
 def _grid(columns, inner):
-    style = f"grid-template-columns: repeat({columns}, minmax(0, 1fr))"
+    style = f"gap: {SPACE}px; grid-template-columns: {grid_columns(columns)}"
     return f'<div class="exemplar-grid" style="{style}">{inner}</div>'

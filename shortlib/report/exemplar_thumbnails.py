@@ -11,14 +11,16 @@ from PIL import Image
 COLOURS = "plasma"  # from blue to yellow: seen on grey, told apart by the colour-blind as well
 OPAQUE = 0.75  # share of the colour where the map is 1
 GAP = 3  # white pixels between the two halves
+LEAST = "11rem"  # width of a card, for two buttons beside each other
+SPACE = 8  # pixels between cards
 
 STYLE = """<style>
 .exemplar-case { margin: 0; line-height: 1.35; }
 .exemplar-case img { display: block; width: 100%; height: auto; background: white; }
 .exemplar-case figcaption { margin: 0.25rem 0 0; overflow-wrap: anywhere; text-align: left; }
 .exemplar-scale { display: inline-block; width: 5rem; height: 0.8rem; vertical-align: middle; }
-.exemplar-grid { display: grid; gap: 0.75rem; margin: 0.5rem 0; }
-.exemplar-slot { max-width: 22rem; }
+.exemplar-grid { display: grid; margin: 0.5rem 0; }
+.exemplar-slot { width: 20rem; max-width: 100%; margin: 0.5rem 1.5rem 0.5rem 0; }
 </style>"""
 
 
@@ -106,3 +108,20 @@ def scale_html():
         f'<span class="exemplar-scale" style="background: linear-gradient(to right, '
         f'{", ".join(colours)})"></span> <span>to the most.</span>'
     )
+
+
+def grid_columns(columns):
+    """Return the value of ``grid-template-columns`` for cards beside each other.
+
+    Parameters
+    ----------
+    columns : int
+        As many, and fewer where they would be too narrow.
+
+    Returns
+    -------
+    str
+        For a grid with gaps of `SPACE` pixels.
+    """
+    share = f"calc((100% - {(columns - 1) * SPACE}px) / {columns})"
+    return f"repeat(auto-fill, minmax(max({LEAST}, {share}), 1fr))"

@@ -5,11 +5,15 @@ from html import escape
 import ipywidgets as widgets
 
 from shortlib.report.exemplar_candidates import ANY, RIGHT, WRONG
-from shortlib.report.exemplar_thumbnails import STYLE, figure_html, scale_html
+from shortlib.report.exemplar_thumbnails import SPACE, STYLE, figure_html, grid_columns, scale_html
 
 # A button shows its first line; the second names the case to those who hear the page.
 BUTTONS = """<style>
-.exemplar-mark { white-space: pre; text-overflow: clip; }
+.exemplar-picker :is(button, select, [role="slider"]):focus-visible {
+  outline: 2px solid currentColor; outline-offset: 1px;
+}
+.exemplar-picker .widget-html-content { line-height: 1.4; }
+.exemplar-mark { white-space: pre; text-overflow: clip; padding: 0; }
 .exemplar-card { border: 2px solid transparent; padding: 6px; justify-content: space-between; }
 .exemplar-marked { border-color: currentColor; border-radius: 4px; }
 </style>"""
@@ -48,7 +52,7 @@ class PickerWidget(widgets.VBox):
         )
         self.by_confidence = widgets.FloatRangeSlider(
             description="Confidence:", min=0, max=1, step=0.01, value=(0, 1),
-            readout_format=".0%", continuous_update=False,
+            readout_format=".0%", continuous_update=False, layout={"width": "24rem"},
         )  # fmt: skip
         self.previous = widgets.Button(description="Previous page")
         self.next = widgets.Button(description="Next page")
@@ -62,6 +66,7 @@ class PickerWidget(widgets.VBox):
         self.next.on_click(lambda _: self._turn(1))
         self.save.on_click(lambda _: self._save())
         super().__init__(self._laid_out())
+        self.add_class("exemplar-picker")
         self.refresh()
 
     def refresh(self):
@@ -104,8 +109,8 @@ class PickerWidget(widgets.VBox):
         grid = widgets.GridBox(
             [card.box for card in self.cards],
             layout={
-                "grid_template_columns": f"repeat({self.picker.columns}, minmax(0, 1fr))",
-                "grid_gap": "6px",
+                "grid_template_columns": grid_columns(self.picker.columns),
+                "grid_gap": f"{SPACE}px",
             },
         )
         return [
@@ -140,7 +145,8 @@ class Card:
         self.picker, self.pressed, self.case_id = picker, pressed, None
         self.figure = widgets.HTML()
         self.good, self.bad = self._button("good"), self._button("bad")
-        self.box = widgets.VBox([self.figure, widgets.HBox([self.good, self.bad])])
+        buttons = widgets.HBox([self.good, self.bad])
+        self.box = widgets.VBox([self.figure, buttons], layout={"display": "none"})
         self.box.add_class("exemplar-card")
 
     def show(self, place):
@@ -158,10 +164,8 @@ class Card:
             self.box.layout.display = "none" if place is None else None
         marked = False
         for kind in picker.KINDS:
-            button, on = (
-                getattr(self, kind),
-                case_id is not None and getattr(picker, kind) == case_id,
-            )
+            button = getattr(self, kind)
+            on = case_id is not None and getattr(picker, kind) == case_id
             marked |= on
             button.description = f"{'✓ ' if on else ''}{kind.capitalize()}\n{case_id}"
             button.tooltip = f"{case_id} {'is' if on else 'as'} the {kind} explanation" + (

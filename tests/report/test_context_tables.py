@@ -14,7 +14,6 @@ from shortlib.report.context_scores import (
     released_table,
 )
 from shortlib.report.context_tables import (
-    EMPTY,
     caption,
     habitus_table,
     measured_by,
@@ -23,6 +22,7 @@ from shortlib.report.context_tables import (
     printed,
     probe_table,
 )
+from shortlib.report.side_by_side import EMPTY
 from shortlib.studies.cardiac_context.measures import correlation, estimates
 from shortlib.studies.registry import load_study
 from tests.report.context_runs import made_run, made_study

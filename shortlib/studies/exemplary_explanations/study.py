@@ -136,8 +136,9 @@ def _settings(chosen, variant):
 
 def _profile(profile, data, own):
     """Return a profile with what the data and the study's own parameters change."""
-    stated = profiles()["data"][data]
-    chosen = copy.deepcopy(profiles()["profiles"][profile])
+    book = profiles()
+    stated, changed = book["data"][data], book["changed"].get(data, {}).get(profile, {})
+    chosen = copy.deepcopy({**book["profiles"][profile], **changed})
     settings = chosen["settings"]
     settings["children"], settings["source"] = stated["children"], copy.deepcopy(stated["source"])
     if "drawn" in settings["source"]:
