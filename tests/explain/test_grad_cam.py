@@ -14,7 +14,7 @@ NETWORKS = ("cnn-small", "mobilenet-v2", "resnet18", "densenet121")
 
 
 class NormLast(nn.Module):
-    """torchvision's DenseNet-121 in parts; its own forward has the ReLU change the norm in place."""
+    """DenseNet-121 in parts; its own forward has the ReLU change the norm in place."""
 
     def __init__(self, inplace):
         super().__init__()

@@ -97,7 +97,7 @@ def lab(notebook, tmp_path):
         yield f"http://127.0.0.1:{port}/lab/tree/{notebook.name}?token={token}"
     finally:
         server.terminate()
-        server.wait(30)
+        server.wait(SECONDS)
 
 
 def wait_for(address, server, log):

@@ -27,17 +27,17 @@ def _path(name, value):
 
 
 CHECKS = {
+    "exemplars": _path,
     "epochs": whole(1),
     "refine_epochs": whole(1),
     "learning_rate": positive,
+    "refinements": _methods,
+    "loss_weights": _weights,
+    "margin": between(0, 1000),
+    "top": between(0.001, 0.999),
     "network": one_of(*NETWORKS),
     "weights": one_of(*WEIGHTS),
     "frozen_layers": whole(0),
-    "margin": between(0, 1000),
-    "top": between(0.001, 0.999),
-    "refinements": _methods,
-    "loss_weights": _weights,
-    "exemplars": _path,
     "careful": whole(1),
     "blind": whole(1),
     "association": between(-1, 1),
