@@ -1,7 +1,7 @@
-"""Thousands of damaged data sets: a reader gives a cohort or a DataError, and nothing else.
+"""Hundreds of damaged data sets: a reader gives a cohort or a DataError, and nothing else.
 
-`SHORTLIB_FUZZ_TREES` sets how many trees there are in all (600 by default; 2,000 find what is rare) and
-`SHORTLIB_FUZZ_SEED` where their seeds start.
+`SHORTLIB_FUZZ_TREES` sets how many trees there are in all (600 by default; more find what is rare)
+and `SHORTLIB_FUZZ_SEED` where their seeds start.
 """
 
 import os
