@@ -5,7 +5,7 @@ import numpy as np
 import pandas as pd
 import seaborn as sns
 from matplotlib.lines import Line2D
-from matplotlib.ticker import MaxNLocator, ScalarFormatter
+from matplotlib.ticker import FixedLocator, MaxNLocator, ScalarFormatter
 
 from shortlib.report.exemplar_tables import measured_by
 from shortlib.report.model_panels import Panel, draw_panels
@@ -43,6 +43,7 @@ COURSES = {
     "validation_cross_entropy": "cross-entropy",
     "validation_explanation": "explanation loss",
 }
+TICKS = [0, 0.25, 0.5, 0.75, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000]
 WITHOUT = "without (fine-tuned)"
 
 
@@ -127,13 +128,14 @@ def draw_losses(groups):
                     axis.plot(course["epoch"], course[column], **look)
             axis.set(xlabel="epoch of refining", ylabel=label, title=f"{data}, validation")
             axis.xaxis.set_major_locator(MaxNLocator(6, integer=True))
-        # It begins far above the margin, and ends between the margin and 0.
-        line[1].set_yscale("symlog", linthresh=1)
-        line[1].yaxis.set_major_formatter(ScalarFormatter())
-        line[1].set_ylim(bottom=-0.05)
         margins = {run.settings["margin"] for run in refined(groups[data])}
         for margin in margins:
             line[1].axhline(margin, color=INK, lw=0.9, ls=":")
+        # It may begin far above the margin, and ends between the margin and 0.
+        line[1].set_yscale("symlog", linthresh=1)
+        line[1].yaxis.set_major_locator(FixedLocator(TICKS))
+        line[1].yaxis.set_major_formatter(ScalarFormatter())
+        line[1].set_ylim(-0.05, max(1.2, line[1].get_ylim()[1]))
     handles = [
         Line2D([], [], color=colour, lw=1.6, label=f"weight {weight:g}")
         for weight, colour in shades.items()

@@ -27,7 +27,7 @@ MEASURES = {
 LOOKS = {CAREFUL: (PALETTE[0], "o"), BLIND: (PALETTE[1], "s")}
 SPAN = 0.1  # of an axis at least, so that a case or two do not look like much
 LINES = {UNREFINED: ":", CONTINUED: "--"}
-COLUMNS = ("data", "pairs", "measure", "n pairs", "mean", "SD over pairs", "least", "greatest",
+COLUMNS = ("data", "measure", "pairs", "n pairs", "mean", "SD over pairs", "least", "greatest",
            "above Unrefined", "above Fine-tuned")  # fmt: skip
 
 
@@ -100,7 +100,7 @@ def pairs_table(groups, *, digits=3):
     rows = []
     for data, runs in groups.items():
         if paired(runs) is None:
-            rows.append({"data": data, "pairs": "no run", **dict.fromkeys(COLUMNS[2:], "–")})
+            rows.append({**dict.fromkeys(COLUMNS, "–"), "data": data, "pairs": "no run"})
             continue
         table = pair_table(runs)
         for column, (title, metric) in MEASURES.items():

@@ -109,7 +109,7 @@ def test_the_paper_profile_names_its_runs_without_the_data(tmp_path):
 
 def test_studies_that_are_only_looked_at_have_few_variants_and_no_other_hospital():
     asked = runs("reference", "sunnybrook-cine")
-    assert {run.variant for run in asked} == {"full", "seg", "simclr"}
+    assert {run.variant for run in asked} == {"full", "seg"}
     assert all("acdc" not in run.settings["source"] for run in asked)
 
 
