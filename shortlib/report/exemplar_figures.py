@@ -5,7 +5,7 @@ import numpy as np
 import pandas as pd
 import seaborn as sns
 from matplotlib.lines import Line2D
-from matplotlib.ticker import FixedLocator, MaxNLocator, ScalarFormatter
+from matplotlib.ticker import FixedLocator, MaxNLocator, StrMethodFormatter
 
 from shortlib.report.exemplar_tables import measured_by
 from shortlib.report.model_panels import Panel, draw_panels
@@ -134,7 +134,7 @@ def draw_losses(groups):
         # It may begin far above the margin, and ends between the margin and 0.
         line[1].set_yscale("symlog", linthresh=1)
         line[1].yaxis.set_major_locator(FixedLocator(TICKS))
-        line[1].yaxis.set_major_formatter(ScalarFormatter())
+        line[1].yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
         line[1].set_ylim(-0.05, max(1.2, line[1].get_ylim()[1]))
     handles = [
         Line2D([], [], color=colour, lw=1.6, label=f"weight {weight:g}")

@@ -175,7 +175,7 @@ def test_the_association_is_for_drawn_radiographs(tmp_path):
         ({"association": 2}, "association is a number from -1 to 1, got 2"),
         ({"on_error": "stop"}, "on_error must be one of raise, skip, got 'stop'"),
         ({"exemplars": ""}, "exemplars is the path of a file that the picker wrote, got ''"),
-        ({"batch": 3}, "exemplary-explanations has no parameter 'batch'; it has epochs, "),
+        ({"batch": 3}, "exemplary-explanations has no parameter 'batch'; it has exemplars, "),
     ],
 )
 def test_own_parameters_that_make_no_sense_are_refused(own, said):
