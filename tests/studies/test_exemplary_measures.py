@@ -339,7 +339,7 @@ def test_what_was_not_run_is_left_out_and_what_there_is_not_is_said(runs):
     assert all(estimates(metric, runs) for metric in METRICS)
     with pytest.raises(ValueError, match=r"metric must be one of accuracy_validation, .*got 'ap'"):
         estimates("ap", runs)
-    with pytest.raises(ValueError, match="selection must be one of validation_loss, got 'last'"):
+    with pytest.raises(ValueError, match="selection must be one of validation, got 'last'"):
         estimates("ap_test", runs, selection="last")
 
 

@@ -44,7 +44,7 @@ _SWEEP = ("method", "weight", "accuracy", "accuracy_low", "accuracy_high", "ap",
           "ap_high", "flipped", "flipped_low", "flipped_high", "seeds", "chosen")  # fmt: skip
 
 
-def estimates(metric, runs, *, selection="validation_loss"):
+def estimates(metric, runs, *, selection="validation"):
     """Measure one metric for each model.
 
     Parameters
@@ -54,7 +54,7 @@ def estimates(metric, runs, *, selection="validation_loss"):
     runs : list of shortlib.runs.Run
         Of one data set and profile.
     selection : str
-        ``"validation_loss"``, the study's only rule for epochs.
+        ``"validation"``, the study's only rule for epochs.
 
     Returns
     -------
@@ -68,7 +68,7 @@ def estimates(metric, runs, *, selection="validation_loss"):
     shortlib.studies.verdicts.NotTestableError
         If the metric cannot be measured on these runs.
     """
-    known = {"metric": (metric, METRICS), "selection": (selection, ["validation_loss"])}
+    known = {"metric": (metric, METRICS), "selection": (selection, ["validation"])}
     for name, (value, usual) in known.items():
         if value not in usual:
             raise ValueError(f"{name} must be one of {', '.join(usual)}, got {value!r}")

@@ -19,7 +19,7 @@ CLAIMS_OF = (
     "Claims of {cite:t}`hagos2023unlearning`, each judged on real radiographs in which class and "
     "age go together (*covid-cxr-lungmask*), on drawn ones (*builtin-radiographs*), or on both."
 )
-SELECTIONS = ("validation_loss",)
+SELECTIONS = ("validation",)
 OWN_PARAMETERS = tuple(CHECKS)
 
 # Own parameters that stand in a part of the settings.
