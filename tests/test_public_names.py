@@ -1,11 +1,13 @@
 """Names and signatures that others rely on."""
 
 import inspect
+from importlib import import_module
 
 import pytest
 
 import shortlib.data
 import shortlib.data.phantoms
+import shortlib.explain
 import shortlib.metrics
 
 PROMISED = {
@@ -18,6 +20,7 @@ PROMISED = {
     "mutual_information_closed_form": "(r, *, n, a, b)",
     "anatomic_knowledge_score": "(saliency, mask)",
     "soft_dice": "(saliency, mask)",
+    "activation_precision": "(saliency, mask, *, top=0.05)",
 }
 
 
@@ -25,6 +28,15 @@ PROMISED = {
 def test_metrics_have_the_promised_signatures(name):
     assert name in shortlib.metrics.__all__
     assert str(inspect.signature(getattr(shortlib.metrics, name))) == PROMISED[name]
+
+
+def test_grad_cam_has_the_promised_signature():
+    """Under the name of the module that it is defined in, which stays a module to import from."""
+    assert str(inspect.signature(shortlib.explain.grad_cam)) == (
+        "(model, layer, images, targets, *, create_graph=False)"
+    )
+    module = import_module("shortlib.explain.grad_cam")
+    assert module.grad_cam is shortlib.explain.grad_cam
 
 
 def test_the_synthetic_data_have_the_promised_signatures():
