@@ -7,7 +7,9 @@ import torch
 
 # Networks whose training step was measured to be faster in bfloat16 on a CPU that
 # has bfloat16 instructions (benchmarks/training_step.py). All others stay in float32.
-FASTER_IN_BFLOAT16 = frozenset({"fcn-resnet50", "fcn-resnet18-s8"})
+FASTER_IN_BFLOAT16 = frozenset(
+    {"fcn-resnet50", "fcn-resnet18-s8", "unet-small", "unet-resnet18", "unet-seresnext50"}
+)
 # Faster with channels last in float32 too, at the sizes that the profiles use.
 FASTER_CHANNELS_LAST = FASTER_IN_BFLOAT16 | {"cnn-small"}
 

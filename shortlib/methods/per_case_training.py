@@ -33,6 +33,8 @@ def fit_per_case(
     order=None,
     validation_groups=None,
     rule=LEAST_LOSS,
+    further_rules=None,
+    watch=None,
     augment=None,
     **options,
 ):
@@ -61,6 +63,10 @@ def fit_per_case(
         A group for each validation case, for the worst group's loss and accuracy.
     rule : shortlib.methods.training.Rule
         Which epoch is kept, where there are validation cases.
+    further_rules : dict of str to shortlib.methods.training.Rule, optional
+        By name: what other rules would have kept. The result has those weights too.
+    watch : callable, optional
+        ``watch(model)`` returns further quantities after each epoch, by name, for such rules.
     augment : callable, optional
         See :func:`shortlib.methods.augmentation.build_augmentation`.
     **options
@@ -72,6 +78,7 @@ def fit_per_case(
         With validation cases the history has ``validation_loss``, ``validation_accuracy``,
         ``validation_auroc`` if they are of both of two classes, and with their groups
         ``validation_worst_loss`` and ``validation_worst_accuracy``, the worst mean over a group.
+        Weights are by the name of what `rule` monitors, and by those of `further_rules`.
 
     Raises
     ------
@@ -106,11 +113,15 @@ def fit_per_case(
         return both["objective"](losses, index)
 
     def evaluate(both):
+        seen = {} if watch is None else watch(both["network"])
         if held_out is None:
-            return {}
+            return seen
         logits = logits_of(both["network"], images["validation"], compute)
-        return held_out.measure(logits, case_losses(logits, labels["validation"]))
+        return held_out.measure(logits, case_losses(logits, labels["validation"])) | seen
 
+    rules = dict(further_rules or {})
+    if held_out is not None:
+        rules[rule.monitor] = rule
     # One module, so that the objective's state is in the checkpoint beside the network's.
     objective = compute.place(MeanLoss() if objective is None else objective)
     trained = train(
@@ -118,7 +129,7 @@ def fit_per_case(
         batch_loss,
         len(order),
         schedule,
-        rules={} if held_out is None else {rule.monitor: rule},
+        rules=rules,
         evaluate=evaluate,
         compute=compute,
         seed=seed,
@@ -130,7 +141,8 @@ def fit_per_case(
             for key, value in weights.items()
             if key.startswith("network.")
         }
-        model.load_state_dict(trained.weights[name])
+    if held_out is not None:
+        model.load_state_dict(trained.weights[rule.monitor])
     return trained
 
 

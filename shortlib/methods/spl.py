@@ -75,6 +75,32 @@ def pixel_similarity_loss(embeddings, mask, *, per="pixel"):
     return -pairs / (total if per == "pixel" else total**2)
 
 
+class PixelSimilarity:
+    """The loss as a term beside the cross-entropy of :func:`shortlib.methods.pixel_training`.
+
+    Parameters
+    ----------
+    weight : float
+        Of the loss, relative to the cross-entropy.
+    positive : int
+        The class of positive pixels.
+    per : str
+        See :func:`pixel_similarity_loss`.
+
+    References
+    ----------
+    Saab et al. (2022), Section 4.2.2 and Appendix A.1: the weight is chosen by the Dice on
+    validation cases; it is published nowhere.
+    """
+
+    def __init__(self, weight, *, positive, per="pair"):
+        self.weight, self.positive, self.per = weight, positive, per
+
+    def __call__(self, model, features, targets):
+        """Return the term, from feature maps (n, f, h', w') and pixel classes (n, h, w)."""
+        return self.weight * pixel_similarity_loss(features, targets == self.positive, per=self.per)
+
+
 def _positive_pixels(embeddings, mask):
     """Return how many positive pixels lie in each cell of the embeddings, shape (n, h, w)."""
     if embeddings.ndim != 4 or not embeddings.is_floating_point():

@@ -6,6 +6,7 @@ STUDIES = (
     "clip-watermarks",
     "cardiac-context",
     "exemplary-explanations",
+    "spatial-specificity",
     "spatial-specificity-synthetic",
 )
 PROFILES = ("smoke", "workshop", "reference", "paper")

@@ -1,0 +1,1 @@
+def estimates(*a, **k): raise NotImplementedError

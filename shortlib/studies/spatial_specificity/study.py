@@ -1,0 +1,195 @@
+"""Which runs the study of spatial specificity asks for."""
+
+import copy
+
+from shortlib.runs.request import Request
+from shortlib.studies.spatial_specificity.fit import VERSION
+from shortlib.studies.spatial_specificity.measures import estimates
+from shortlib.studies.spatial_specificity.own_values import CHECKS
+from shortlib.studies.spatial_specificity.sources import source_checksum, sources_here
+from shortlib.studies.spatial_specificity.training import OF_IMAGES
+from shortlib.studies.spatial_specificity.variants import VARIANTS, variant_name
+from shortlib.studies.spatial_specificity.watching import SELECTIONS as RULES
+from shortlib.studies.stated import Stated
+
+NAME = "spatial-specificity"
+TITLE = "Spatial specificity of the labels, on chest radiographs and skin"
+CLAIMS_OF = (
+    "Claims of {cite:t}`saab2022spatial`, Sections 4 and 5, judged on drawn radiographs with chest "
+    "tubes (*builtin-pneumothorax*), drawn skin (*builtin-skin*, *builtin-stickers*) and the trap "
+    "sets of ISIC 2018 (*isic2018-task1-256*)."
+)
+SELECTIONS = tuple(RULES)
+OWN_PARAMETERS = tuple(CHECKS)
+
+__all__ = [
+    "CLAIMS_OF",
+    "NAME",
+    "OWN_PARAMETERS",
+    "SELECTIONS",
+    "TITLE",
+    "claims",
+    "estimates",
+    "groups",
+    "profiles",
+    "published",
+    "requests",
+]
+
+_STATED = Stated(__package__)
+profiles, claims, published = _STATED.profiles, _STATED.claims, _STATED.published
+groups = _STATED.groups
+# Methods that have settings of their own in a profile.
+_METHODS = ("erm", "jtt", "george", "group-dro", "ssl", "spl")
+_SIMILAR = ("ssl", "spl")
+
+
+def requests(profile, *, data, seeds=None, data_root=None, **own):
+    """List the runs of a profile.
+
+    Parameters
+    ----------
+    profile : str
+    data : str
+        A key of ``data`` in ``profiles.yml``.
+    seeds : int, optional
+        How many seeds, counted from 0; the profile's number by default. On ISIC 2018 each seed is
+        a trap set of its own.
+    data_root : str, optional
+        Folder that holds the real data sets.
+    **own
+        Any of `OWN_PARAMETERS`.
+
+    Returns
+    -------
+    list of shortlib.runs.request.Request
+        Ordered by seed, then by variant, then by the share of training cases with a mask or box.
+
+    Raises
+    ------
+    ValueError
+        If one of the study's own parameters is unknown or makes no sense.
+    shortlib.data.problems.DataError
+        If a real data set is there and not as its layout says.
+    """
+    own = {name: _checked(name, value) for name, value in own.items()}
+    chosen = _profile(profile, data, own)
+    checksum = _checksum(chosen["source"], chosen["settings"], data, data_root)
+    return [
+        Request(
+            study=NAME,
+            method=VARIANTS[variant],
+            variant=variant_name(variant, share),
+            settings=_settings(chosen, variant, share),
+            seed=seed,
+            data=data,
+            data_checksum=checksum,
+            version=VERSION,
+            profile=profile,
+            data_root=str(data_root) if data_root else None,
+        )
+        for seed in range(chosen["seeds"] if seeds is None else seeds)
+        for variant, shares in chosen["shares"].items()
+        for share in shares
+    ]
+
+
+def _profile(profile, data, own):
+    """Return a profile with what the data and the study's own parameters change."""
+    book = profiles()
+    stated, changed = book["data"][data], book["changed"].get(data, {}).get(profile, {})
+    chosen = copy.deepcopy(book["profiles"][profile])
+    chosen["shares"] = copy.deepcopy(changed.get("shares", chosen["shares"]))
+    _merge(chosen["settings"], changed.get("settings", {}))
+    chosen["source"], chosen["facts"] = copy.deepcopy(stated["source"]), stated["facts"]
+    if "drawn" in chosen["source"]:
+        chosen["source"]["drawn"]["n"] = chosen["cases"]
+    for name, value in own.items():
+        _change(chosen, data, name, value)
+    return chosen
+
+
+def _change(chosen, data, name, value):
+    """Put one of the study's own parameters in its place."""
+    settings, source = chosen["settings"], chosen["source"]
+    if name == "variants":
+        known = chosen["shares"]
+        chosen["shares"] = {one: known.get(one, [1.0]) for one in value}
+    elif name == "shares":
+        chosen["shares"] = {
+            one: value if max(usual) < 1 or len(usual) > 1 else usual
+            for one, usual in chosen["shares"].items()
+        }
+    elif name in ("epochs", "learning_rate"):
+        settings["training"][name] = value
+        for method in _METHODS:
+            if "training" in settings.get(method, {}):
+                settings[method]["training"][name] = value
+    elif name == "identification_epochs":
+        settings["identification"]["epochs"] = value
+    elif name in ("image_network", "pixel_network"):
+        settings["of_images" if name == "image_network" else "of_pixels"]["network"] = value
+    elif name == "similarity_weight":
+        for method in _SIMILAR:
+            settings[method][name] = value
+    elif name == "carries":
+        key = {"chest": "tubes", "sticker": "stickers"}.get(source.get("drawn", {}).get("kind"))
+        if key is None:
+            raise ValueError(
+                f"{name} is for drawn radiographs or stickers; {data} has neither"
+            )
+        source["drawn"][key] = value
+    elif name == "overlap":
+        if source.get("drawn", {}).get("kind") != "sticker":
+            raise ValueError(f"{name} is for builtin-stickers; {data} has no stickers")
+        source["drawn"][name] = value
+    elif name == "trap_sets":
+        if name not in source:
+            raise ValueError(f"{name} are those of ISIC 2018; {data} has none")
+        source[name] = value
+    else:
+        settings[name] = value
+
+
+def _settings(chosen, variant, share):
+    """Return what a variant's run is made with, and nothing else."""
+    stated = profiles()["variants"][variant]
+    usual, method = chosen["settings"], stated["method"]
+    settings = {
+        "source": chosen["source"],
+        "method": method,
+        "supervision": stated["supervision"],
+        "share": share,
+        **{k: v for k, v in chosen["facts"].items() if k != "balance"},
+        **{name: usual[name] for name in ("side", "weights", "on_error", "augment", "training")},
+        **usual["of_images" if method in OF_IMAGES else "of_pixels"],
+        **usual.get(method, {}),
+    }
+    if method in ("jtt", "george"):
+        settings["balance"] = chosen["facts"]["balance"]
+        settings["identification"] = usual["identification"]
+    return copy.deepcopy(settings)
+
+
+def _checksum(source, settings, data, data_root):
+    if not sources_here(source, data_root):
+        return profiles()["data"][data].get("checksum") or "the data are not here"
+    return source_checksum(source, data_root=data_root, on_error=settings["on_error"])
+
+
+def _merge(settings, changes):
+    """Put changes into settings, part by part; an empty part stands for none."""
+    for name, value in changes.items():
+        if isinstance(value, dict) and value and isinstance(settings.get(name), dict):
+            if name == "augment":
+                settings[name] = copy.deepcopy(value)
+            else:
+                _merge(settings[name], value)
+        else:
+            settings[name] = copy.deepcopy(value)
+
+
+def _checked(name, value):
+    if name not in OWN_PARAMETERS:
+        raise ValueError(f"{NAME} has no parameter {name!r}; it has {', '.join(OWN_PARAMETERS)}")
+    return CHECKS[name](name, value)
