@@ -1,6 +1,6 @@
 """How each method of the study trains a model on one run's cases."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pandas as pd
@@ -139,9 +139,19 @@ class _OfImages(_Trainer):
     def _cohort(self):
         return self.parts["train"][self.chosen]
 
-    def _common(self):
+    def _common(self, order=None):
+        """Return what all trainings of a final model share.
+
+        An epoch in which cases are repeated is longer, so there are as many fewer of them: no
+        method trains for more steps than another.
+        """
+        schedule = self.schedule()
+        if order is not None:
+            epochs = round(schedule.epochs * len(self._cohort) / len(order))
+            schedule = replace(schedule, epochs=max(1, epochs))
         return {
-            "schedule": self.schedule(),
+            "schedule": schedule,
+            "order": order,
             "compute": self.compute,
             "seed": self.seed,
             "rule": _BEST_AUROC,
@@ -158,9 +168,7 @@ class _OfImages(_Trainer):
         cohort, identifier = self._cohort, self._identifier()
         errors = error_set(identifier, cohort, self.compute)
         order = repeat_errors(errors, self.settings["factor"], seed=self.seed)
-        trained = fit_per_case(
-            model, cohort, self.parts["validation"], order=order, **self._common()
-        )
+        trained = fit_per_case(model, cohort, self.parts["validation"], **self._common(order))
         return trained, {"inferred": self._inferred(cohort, error=errors)}
 
     def _george(self, model):
@@ -198,8 +206,7 @@ class _OfImages(_Trainer):
             self.parts["validation"],
             step_size=self.settings["step_size"],
             adjustment=self.settings["adjustment"],
-            order=match_largest(groups, seed=self.seed),
-            **self._common(),
+            **self._common(match_largest(groups, seed=self.seed)),
         )
 
     def _identifier(self):
