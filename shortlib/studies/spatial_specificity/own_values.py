@@ -22,6 +22,12 @@ def _shares(name, value):
     return sorted({float(one) for one in value})
 
 
+def _overlaps(name, value):
+    if not isinstance(value, list | tuple) or not value:
+        raise ValueError(f"{name} is a list of shares from 0 to 1, got {value!r}")
+    return sorted({between(0, 1)(name, one) for one in value})
+
+
 def _pair(name, value):
     if not isinstance(value, list | tuple) or len(value) != 2:
         raise ValueError(
@@ -49,7 +55,7 @@ CHECKS = {
     "pixel_network": one_of(*PIXEL_NETWORKS),
     "similarity_weight": positive,
     "carries": _pair,
-    "overlap": between(0, 1),
+    "overlaps": _overlaps,
     "trap_sets": _trap_sets,
     "on_error": one_of("raise", "skip"),
 }

@@ -63,7 +63,8 @@ def requests(profile, *, data, seeds=None, data_root=None, **own):
     Returns
     -------
     list of shortlib.runs.request.Request
-        Ordered by seed, then by variant, then by the share of training cases with a mask or box.
+        Ordered by seed, then by variant, then by the share of training cases with a mask or box;
+        of stickers, then by the share of a sticker that lies on the lesion.
 
     Raises
     ------
@@ -79,8 +80,8 @@ def requests(profile, *, data, seeds=None, data_root=None, **own):
         Request(
             study=NAME,
             method=VARIANTS[variant],
-            variant=variant_name(variant, share),
-            settings=_settings(chosen, variant, share),
+            variant=variant_name(variant, share, overlap),
+            settings=_settings(chosen, variant, share, overlap),
             seed=seed,
             data=data,
             data_checksum=checksum,
@@ -91,6 +92,7 @@ def requests(profile, *, data, seeds=None, data_root=None, **own):
         for seed in range(chosen["seeds"] if seeds is None else seeds)
         for variant, shares in chosen["shares"].items()
         for share in shares
+        for overlap in chosen["overlaps"]
     ]
 
 
@@ -102,6 +104,7 @@ def _profile(profile, data, own):
     chosen["shares"] = copy.deepcopy(changed.get("shares", chosen["shares"]))
     _merge(chosen["settings"], changed.get("settings", {}))
     chosen["source"], chosen["facts"] = copy.deepcopy(stated["source"]), stated["facts"]
+    chosen["overlaps"] = stated.get("overlaps", [None])
     if "drawn" in chosen["source"]:
         chosen["source"]["drawn"]["n"] = chosen["cases"]
     for name, value in own.items():
@@ -135,14 +138,12 @@ def _change(chosen, data, name, value):
     elif name == "carries":
         key = {"chest": "tubes", "sticker": "stickers"}.get(source.get("drawn", {}).get("kind"))
         if key is None:
-            raise ValueError(
-                f"{name} is for drawn radiographs or stickers; {data} has neither"
-            )
+            raise ValueError(f"{name} is for drawn radiographs or stickers; {data} has neither")
         source["drawn"][key] = value
-    elif name == "overlap":
-        if source.get("drawn", {}).get("kind") != "sticker":
-            raise ValueError(f"{name} is for builtin-stickers; {data} has no stickers")
-        source["drawn"][name] = value
+    elif name == "overlaps":
+        if chosen[name] == [None]:
+            raise ValueError(f"{name} are those of stickers; {data} has no stickers")
+        chosen[name] = value
     elif name == "trap_sets":
         if name not in source:
             raise ValueError(f"{name} are those of ISIC 2018; {data} has none")
@@ -151,7 +152,7 @@ def _change(chosen, data, name, value):
         settings[name] = value
 
 
-def _settings(chosen, variant, share):
+def _settings(chosen, variant, share, overlap):
     """Return what a variant's run is made with, and nothing else."""
     stated = profiles()["variants"][variant]
     usual, method = chosen["settings"], stated["method"]
@@ -168,7 +169,10 @@ def _settings(chosen, variant, share):
     if method in ("jtt", "george"):
         settings["balance"] = chosen["facts"]["balance"]
         settings["identification"] = usual["identification"]
-    return copy.deepcopy(settings)
+    settings = copy.deepcopy(settings)
+    if overlap is not None:
+        settings["source"]["drawn"]["overlap"] = overlap
+    return settings
 
 
 def _checksum(source, settings, data, data_root):

@@ -15,6 +15,12 @@ VARIANTS = {
 }
 
 
-def variant_name(variant, share):
-    """Return a run's variant, e.g. ``"masks"`` or ``"masks-12_5"`` for an eighth of the cases."""
-    return variant if share == 1 else f"{variant}-{100 * share:g}".replace(".", "_")
+def variant_name(variant, share, overlap=None):
+    """Return a run's variant.
+
+    E.g. ``"masks"``, ``"masks-12_5"`` for an eighth of the cases with a mask, or
+    ``"masks-over-50"`` with half of each sticker on the lesion.
+    """
+    name = variant if share == 1 else f"{variant}-{100 * share:g}"
+    name = name if overlap is None else f"{name}-over-{100 * overlap:g}"
+    return name.replace(".", "_")
