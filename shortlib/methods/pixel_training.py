@@ -39,8 +39,8 @@ def pixel_classes(masks, labels, *, lesion_classes):
     if odd.any():
         case = int(np.flatnonzero(labels == 0)[odd.argmax()])
         raise ValueError(
-            f"case {case} has label 0 and a mask with pixels; with lesion_classes=1 only cases with "
-            "label 1 have a lesion"
+            f"case {case} has label 0 and a mask with pixels; with lesion_classes=1 only cases "
+            "with label 1 have a lesion"
         )
     return masks.astype(np.uint8)
 

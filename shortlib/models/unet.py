@@ -11,8 +11,8 @@ from shortlib.models.imagenet import ImageNetInput
 # Network to the library's name of its encoder; "unet-small" has an encoder of ours.
 ENCODERS = {"unet-resnet18": "resnet18", "unet-seresnext50": "se_resnext50_32x4d"}
 NETWORKS = ("unet-small", *ENCODERS)
-# Features of the small decoder, from the coarsest to the finest, which is half as fine as the image:
-# the last step to full size would take half of the time.
+# Features of the small decoder, from the coarsest to the finest, which is half as fine as the
+# image: the last step to full size would take half of the time.
 _SMALL = (48, 32, 24)
 
 

@@ -25,7 +25,7 @@ def area_under(runs, view, selection, *, artefact=None, carries=None):
     runs : sequence of shortlib.runs.Run
         One a seed.
     view : str
-        `PLAIN`, `TURNED`, or `AGAINST`: those plain test cases on which label and shortcut disagree.
+        `PLAIN`, `TURNED`, or `AGAINST`: the plain test cases on which label and shortcut disagree.
     selection : str
     artefact : str, optional
         A shortcut's name in the runs' table ``cases``; with `carries` only the cases that have it,

@@ -150,13 +150,11 @@ def _skin(side, name, n, stream, options):
 
 @lru_cache(maxsize=8)
 def _stickered(side, name, n, stream, options):
-    """Draw clean skin and put a sticker on some: on lesions of one label mostly, or turned round."""
+    """Draw clean skin and put a sticker on most cases of one label, or turn that round."""
     options = dict(options)
     shares, overlap = options.pop("stickers"), options.pop("overlap")
     radius = round(options.pop("radius") * side)
-    clean = skin(
-        n, part="all", size=side, seed=stream, association=0.0, artefacts=(), **options
-    )
+    clean = skin(n, part="all", size=side, seed=stream, association=0.0, artefacts=(), **options)
     images = clean.images.copy()
     masks = np.zeros_like(clean.abnormality_masks)
     # A case's draw does not depend on the view, so that its sticker only comes or goes.
