@@ -68,7 +68,7 @@ def logits_and_maps(model, layer, images, targets, *, create_graph=True):
     """
     if images.ndim != 4:
         raise ValueError(f"images must have shape (n, c, h, w), got {tuple(images.shape)}")
-    with torch.inference_mode(False), torch.enable_grad():
+    with torch.inference_mode(False), torch.set_grad_enabled(create_graph):
         with _watched(layer, as_leaf=not create_graph) as seen:
             logits = model(images)
         if len(seen) != 1:
@@ -94,8 +94,9 @@ def _watched(layer, *, as_leaf):
     seen = []
 
     def look(module, inputs, output):
-        if as_leaf:  # no gradient deeper than the layer is wanted
+        if as_leaf:  # no gradient deeper than the layer is wanted: the graph begins here
             output = output.detach()
+            torch.set_grad_enabled(True)
         if not output.requires_grad:
             output = output.requires_grad_()
         seen.append(output)

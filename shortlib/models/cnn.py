@@ -64,7 +64,8 @@ def build_cnn(network, *, channels=1, outputs=1, weights="random"):
     outputs : int
         Logits.
     weights : str
-        Of the body. ``"random"``, or ``"imagenet"``: torchvision's, for the networks of
+        Of the body. ``"random"``, or ``"imagenet"``: torchvision's, of ``"mobilenet-v2"``
+        timm's (:func:`shortlib.models.imagenet.load_imagenet`), for the networks of
         :data:`shortlib.models.imagenet.SOURCES` and one channel or three, downloaded from
         their model hub or found in its cache. Such a body takes images in [0, 1] and
         brings them to ImageNet's mean and scale itself.

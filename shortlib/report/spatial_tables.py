@@ -308,6 +308,25 @@ def cost_table(published):
     return pd.DataFrame(rows)
 
 
+def joined(groups, tabulate):
+    """Set a table of each data set under each other, with the data set as first column.
+
+    Parameters
+    ----------
+    groups : dict of str to list of shortlib.runs.Run
+        By data set; those without runs are passed over.
+    tabulate : callable
+        ``tabulate(runs)`` returns a table.
+
+    Returns
+    -------
+    pandas.DataFrame
+    """
+    tables = [tabulate(runs).assign(data=data) for data, runs in groups.items() if runs]
+    table = pd.concat(tables, ignore_index=True).fillna("–")
+    return table[["data", *(name for name in table if name != "data")]]
+
+
 def measured_by(metric, runs, selection=PAPER):
     """Measure a metric of the study by model; nothing where these runs cannot tell."""
     try:

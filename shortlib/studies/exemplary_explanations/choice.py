@@ -68,7 +68,8 @@ def write_choice(path, choice):
         raise ValueError(f"the choice needs the path of a file; {path} is a folder")
     if not os.path.isdir(path.parent):
         raise ValueError(f"the choice can't be written to {path}: there is no folder {path.parent}")
-    text = HEAD + yaml.safe_dump(asdict(choice), sort_keys=False, allow_unicode=True)
+    # In ASCII: as they are, some of the signs that break lines are read as another one.
+    text = HEAD + yaml.safe_dump(asdict(choice), sort_keys=False)
     unfinished = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         unfinished.write_text(text, encoding="utf-8")

@@ -14,6 +14,7 @@ from shortlib.data.sets import read_index
 
 LUNGS = "lungs"
 JOINTS = "joints"
+ADULT = "adult"
 PARTS = ("train", "validation", "test")
 # Findings of another collection's adults, as they are written there, by the class they belong to.
 FLIPPED = {
@@ -177,7 +178,14 @@ def _folder(name, data_root):
 
 
 def _lungs_only(cohort):
-    return replace(cohort, anatomy_names=(LUNGS,), covariates=None)
+    """Keep the lungs and, where they are marked, the joints, which show who is an adult."""
+    cohort = replace(cohort, anatomy_names=(LUNGS,), covariates=None)
+    if cohort.shortcut_masks is None:
+        return cohort
+    joints, adult = cohort.plane("shortcut_masks", ADULT), cohort.shortcut
+    if adult.ndim == 2:  # beside devices
+        adult = adult[:, cohort.shortcut_names.index(ADULT)]
+    return replace(cohort, shortcut=adult, shortcut_masks=joints, shortcut_names=(JOINTS,))
 
 
 def _as_flipped(cohort, names):

@@ -226,6 +226,8 @@ def sweep(runs, selection=PAPER, **costs):
     clicks = {**usual["clicks"], **costs.pop("clicks", {})}
     rates = {name: usual[name] for name in ("seconds_per_click", "wage_per_hour")} | costs
     rows = []
+    columns = ["model", "share", "cases", "positives", "dollars"]
+    columns += [f"{n}{end}" for n in ("robust", "overall") for end in ("", "_low", "_high")]
     for variant in ("binary-erm", *SWEPT):
         kind = {"binary-erm": "label", "boxes": "boxes"}.get(variant, "masks")
         for share in shares_of(runs, variant):
@@ -240,7 +242,7 @@ def sweep(runs, selection=PAPER, **costs):
                 low, high = estimate.interval()
                 row |= {name: estimate.value, f"{name}_low": low, f"{name}_high": high}
             rows.append(row | {"seeds": len(chosen)})
-    return pd.DataFrame(rows)
+    return pd.DataFrame(rows, columns=[*columns, "seeds"])
 
 
 def _by_model(runs, selection, share, view):

@@ -101,7 +101,8 @@ def _profile(profile, data, own):
     book = profiles()
     stated, changed = book["data"][data], book["changed"].get(data, {}).get(profile, {})
     chosen = copy.deepcopy(book["profiles"][profile])
-    chosen["shares"] = copy.deepcopy(changed.get("shares", chosen["shares"]))
+    for name in ("shares", "cases"):
+        chosen[name] = copy.deepcopy(changed.get(name, chosen[name]))
     _merge(chosen["settings"], changed.get("settings", {}))
     chosen["source"], chosen["facts"] = copy.deepcopy(stated["source"]), stated["facts"]
     chosen["overlaps"] = stated.get("overlaps", [None])
