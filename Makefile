@@ -35,8 +35,9 @@ book: env ## fit what is missing, run the notebooks, build the book (PROFILE=wor
 	$(BIN)/snakemake book --cores $(JOBS) --config profile=$(PROFILE) build=$(BUILD)
 	@echo "The book: $(CURDIR)/$(PAGE)"
 
+# There are as many workers as cores: with more than one thread each, they wait for one another.
 test: env lint ## all checks: lint, unit tests, notebooks and book in the smoke profile
-	$(BIN)/python -m pytest -m "not notebooks" -n $(JOBS) --dist worksteal $(PYTEST_FLAGS)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m "not notebooks" -n $(JOBS) --dist worksteal $(PYTEST_FLAGS)
 	$(BIN)/snakemake book --cores $(JOBS) --config profile=smoke build=build/smoke
 
 unit: env ## the quick tests only, up to the first failure

@@ -20,6 +20,7 @@ PROMISED = {
     "mutual_information_closed_form": "(r, *, n, a, b)",
     "anatomic_knowledge_score": "(saliency, mask)",
     "soft_dice": "(saliency, mask)",
+    "dice": "(predicted, target)",
     "activation_precision": "(saliency, mask, *, top=0.05)",
 }
 

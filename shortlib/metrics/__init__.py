@@ -16,6 +16,7 @@ from shortlib.metrics.intervals import (
     robust_auroc_interval,
     stratified_resamples,
 )
+from shortlib.metrics.matching import bootstrap_matched_aurocs, matched_auroc
 from shortlib.metrics.multiclass import (
     hanley_mcneil,
     macro_auroc,
@@ -49,6 +50,7 @@ __all__ = [
     "auroc_over_seeds_interval",
     "bootstrap_aurocs",
     "bootstrap_aurocs_over_seeds",
+    "bootstrap_matched_aurocs",
     "case_counts",
     "cluster_purity",
     "dice",
@@ -60,6 +62,7 @@ __all__ = [
     "macro_auroc",
     "map_cosine_similarity",
     "mass_inside",
+    "matched_auroc",
     "micro_auroc",
     "multiclass_aurocs",
     "multilabel_aurocs",

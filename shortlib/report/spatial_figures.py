@@ -8,12 +8,16 @@ from shortlib.report.model_panels import Panel, draw_panels
 from shortlib.report.spatial_tables import TASKS, measured_by
 from shortlib.report.style import INK, PALETTE
 from shortlib.studies.spatial_specificity.measures import (
+    ARTEFACTS,
     SWEPT,
     artefact_gaps,
     by_overlap,
+    by_size,
+    of,
     overlaps,
     robust_auroc,
 )
+from shortlib.studies.spatial_specificity.resampled import area_of_lesion
 from shortlib.studies.spatial_specificity.variants import VARIANTS
 from shortlib.studies.spatial_specificity.watching import PAPER
 from shortlib.studies.verdicts import NotTestableError
@@ -32,6 +36,7 @@ LOOKS = {
     "masks-spl": (PALETTE[3], "d"),
 }
 LEVELS = {1: "image\nlabels", 2: "boxes", 3: "masks"}
+AREA = "lesion's area"
 LINES = {"chest": "the paper, radiographs", "skin": "the paper, skin"}
 
 
@@ -72,8 +77,40 @@ def draw_models(groups, published):
                         level=0.5,
                     )
                 )
-    looks = {VARIANTS[variant]: look for variant, look in LOOKS.items()}
-    return draw_panels([panels or [Panel({}, "")]], looks, level="guessing")
+    lines = [panels[:2], panels[2:]] if len(panels) == 4 else [panels or [Panel({}, "")]]
+    return draw_panels(lines, _looks(), level="guessing")
+
+
+def draw_size(groups):
+    """Draw the AUROC over all pairs of test cases beside that over pairs of lesions of like size.
+
+    Parameters
+    ----------
+    groups : dict of str to list of shortlib.runs.Run
+        By data set; those in which not every case has a lesion have no panel.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+
+    Raises
+    ------
+    ValueError
+        If nothing is measured.
+    """
+    lines = []
+    for data, runs in groups.items():
+        if runs and runs[0].settings["lesion_classes"] == 2:
+            measured, matched = by_size(runs)
+            area = area_of_lesion(of(runs, next(v for v in VARIANTS if of(runs, v))), "test")
+            lines.append(
+                [
+                    Panel({AREA: area, **measured}, "AUROC, all pairs", data, level=0.5),
+                    Panel(matched, "AUROC, pairs of like size", data, level=0.5),
+                ]
+            )
+    looks = {AREA: (INK, "*"), **_looks()}
+    return draw_panels(lines or [[Panel({}, "")]], looks, level="guessing")
 
 
 def draw_specificity(groups, published):
@@ -187,8 +224,8 @@ def draw_gaps(groups):
     )
     for axis, (data, points) in zip(axes[0], panels.items(), strict=True):
         stated = False
-        for k, (name, (overlap, gap)) in enumerate(sorted(points.items())):
-            stated = isinstance(overlap, float)
+        for name, (overlap, gap) in points.items():
+            k, stated = ARTEFACTS.index(name), isinstance(overlap, float)
             x = overlap if stated else overlap.value
             low, high = gap.interval()
             axis.vlines(x, low, high, color=PALETTE[k], lw=1.6)
@@ -196,8 +233,11 @@ def draw_gaps(groups):
         axis.axhline(0, color=INK, lw=0.8, ls=":")
         axis.set(title=data, xlim=(-0.08, 1.08), xlabel="share of the artefact on the lesion"
                  + (" (as the paper states it)" if stated else ""))  # fmt: skip
-        axis.legend(loc="best", fontsize="small", framealpha=0.9)
     axes[0, 0].set_ylabel("AUROC without − with the artefact")
+    handles = {h.get_label(): h for a in axes[0] for h in a.get_legend_handles_labels()[0]}
+    figure.legend(
+        handles=list(handles.values()), loc="outside lower center", ncols=4, frameon=False
+    )
     return figure
 
 
@@ -246,6 +286,10 @@ def has_gaps(runs):
         return any(gap is not None for gap in artefact_gaps(runs, PAPER).values())
     except NotTestableError:
         return False
+
+
+def _looks():
+    return {VARIANTS[variant]: look for variant, look in LOOKS.items()}
 
 
 def _line(axis, found, k, label):

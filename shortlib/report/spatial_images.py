@@ -40,9 +40,9 @@ def draw_labels(cohorts):
             axis.imshow(np.where(label[..., None], 0.65 * image + 0.35 * YELLOW, image))
             outline(axis, shortcut, colour=[SHORTCUT])
             bare(axis)
-            if line is axes[0]:
-                axis.set_title(LABELS[kind])
         line[0].set_ylabel(title)
+    for axis, kind in zip(axes[0], SHOWN, strict=True):
+        axis.set_title(LABELS[kind])
     return figure
 
 
@@ -62,7 +62,8 @@ def draw_found(runs, *, rows=4):
         First the image with the lesion's outline, then the pixels that each network calls
         positive.
     """
-    first = next(iter(runs.values())).examples
+    kept = {title: run.examples() for title, run in runs.items()}
+    first = next(iter(kept.values()))
     chosen = np.concatenate([np.flatnonzero(first["labels"] == k)[: rows // 2] for k in (1, 0)])
     figure, axes = plt.subplots(
         len(chosen),
@@ -75,8 +76,8 @@ def draw_found(runs, *, rows=4):
         line[0].imshow(image)
         outline(line[0], mask)
         corner(line[0], "positive" if first["labels"][case] else "negative")
-        for axis, run in zip(line[1:], runs.values(), strict=True):
-            found = run.examples["found"][case].numpy()
+        for axis, (title, run) in zip(line[1:], runs.items(), strict=True):
+            found = kept[title]["found"][case].numpy()
             positive = found == run.settings["lesion_classes"]
             axis.imshow(np.where(positive[..., None], 0.45 * image + 0.55 * YELLOW, image))
             outline(axis, mask)

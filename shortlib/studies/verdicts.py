@@ -203,7 +203,7 @@ def rule_in_words(rule, dial):
     side, sign = ("above", 1) if rule.get("sign", 1) > 0 else ("below", -1)
     if kind == "difference":
         high, low = rule["between"]
-        return f"{dial} = {high} minus {dial} = {low} is {side} {sign * size:g}"
+        return f"{dial} = {high} minus {dial} = {low} is {side} {sign * size + 0.0:g}"
     if kind == "threshold":
         return f"at {dial} = {rule['at']} it is {side} {rule['threshold'] + sign * size:g}"
     if kind == "within":

@@ -17,9 +17,9 @@ NAME = "builtin-covid-radiography"
 CLASSES = ("COVID", "Lung_Opacity", "Normal", "Viral Pneumonia")
 # Parameters that make a set in a second or two.
 SMALL = {
-    "builtin-acdc": {"n": 10},
+    "builtin-acdc": {"n": 10, "spacing": 3.0},
     "builtin-chexpert": {"n": 24},
-    "builtin-cm": {"n": 8},
+    "builtin-cm": {"n": 8, "spacing": 3.0},
     "builtin-covid-radiography": {"n_per_class": 5},
     "builtin-isic2018": {"n": 40},
     "builtin-mimic-cxr": {"n": 40},

@@ -233,6 +233,21 @@ def test_the_logits_are_the_models_and_in_the_graph_if_they_should_be():
         assert torch.equal(maps, grad_cam(model, model.body, images, TARGETS))
 
 
+def test_the_graph_begins_at_the_layer_unless_all_of_it_is_wanted():
+    torch.manual_seed(1)
+    model = settled(build_cnn("cnn-small", channels=3, outputs=3))
+    before, after = [], []
+    for module in model.body.modules():
+        module.register_forward_hook(lambda *call: before.append(call[-1].requires_grad))
+    model.head.register_forward_hook(lambda *call: after.append(call[-1].requires_grad))
+    for create_graph in (False, True):
+        before.clear()
+        grad_cam(model, model.body, drawn(5), TARGETS, create_graph=create_graph)
+        assert len(before) > 10
+        assert set(before) == {create_graph}
+    assert after == [True, True]
+
+
 # Gradients of maps
 
 
@@ -334,6 +349,7 @@ def test_an_error_within_the_network_leaves_no_hook(half_frozen, kind):
     with pytest.raises(kind, match="on purpose"):
         grad_cam(model, model.body, drawn(5), TARGETS)
     assert traces(model) == before
+    assert torch.is_grad_enabled()
     handle.remove()
     assert grad_cam(model, model.body, drawn(5), TARGETS).any()
 
@@ -345,6 +361,7 @@ def test_it_works_where_gradients_are_off(half_frozen, context, create_graph):
     due = grad_cam(model, model.body, images, TARGETS, create_graph=create_graph)
     with context():
         found = grad_cam(model, model.body, images, TARGETS, create_graph=create_graph)
+        assert not torch.is_grad_enabled()
     assert torch.equal(found, due)
     assert found.requires_grad is create_graph
 

@@ -10,13 +10,13 @@ from shortlib.methods.erm import fit_erm
 from shortlib.methods.training import Rule, Schedule
 
 # Data set to its folder among the open data, the parts that are trained on, the cases there, and
-# options of its reader. Sunnybrook's four studies have one diagnosis: the loop must run on it, and
-# nothing can be learnt.
+# options of its reader. ISIC's validation images will do: its reader's own test opens all of them.
+# Sunnybrook's four studies have one diagnosis: the loop must run on it, and nothing can be learnt.
 SETS = {
     "covid-cxr-lungmask": ("covid_cxr_lungmask", None, 480, {}),
     "nih-cxr14-starter": ("nih_cxr14_starter", None, 621, {}),
     "ieee8023-image-text": ("ieee8023_image_text", None, 183, {}),
-    "isic2018-task1-256": ("isic2018_task1_256", "train+val+test", 2594, {}),
+    "isic2018-task1-256": ("isic2018_task1_256", "val", 259, {}),
     "openi-reports": ("openi_reports", None, 4, {}),
     "sunnybrook-cine": ("sunnybrook_cine", None, 4, {"groups": ("HF-I",)}),
 }

@@ -330,7 +330,6 @@ def test_the_paper_profile_runs_on_its_layout_with_its_network(tree, tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.xfail(reason="masks of the joints keep their plane, which no map has", strict=True)
 def test_what_is_drawn_in_that_layout_has_joints_too(tree):
     run = paper_run(tree)
     assert run.tables["maps"]["joints_area"].gt(0).all()

@@ -1,5 +1,7 @@
 """What the study measures on its runs, each as a resampled estimate."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 
@@ -9,6 +11,7 @@ from shortlib.studies.spatial_specificity.resampled import (
     PLAIN,
     TURNED,
     area_under,
+    matched_area_under,
     mean_of,
     over_cases,
     variance,
@@ -59,10 +62,15 @@ def estimates(metric, runs, *, selection=PAPER):
 
 
 def of(runs, variant, share=1.0):
-    """Choose the runs of a variant and share, by seed, so that results are paired by seed."""
+    """Choose the runs of a variant and share, by seed, so that results are paired by seed.
+
+    On stickers they are those of the least overlap among `runs`; see :func:`by_overlap`.
+    """
     method = VARIANTS[variant]
     chosen = [
-        run for run in runs if run.request["method"] == method and run.settings["share"] == share
+        run
+        for run in _without_dial(runs)
+        if run.request["method"] == method and run.settings["share"] == share
     ]
     return sorted(chosen, key=lambda run: run.seed)
 
@@ -83,9 +91,25 @@ def robust_auroc(runs, selection, share=1.0):
     return _by_model(runs, selection, share, _against)
 
 
+def by_size(runs, selection=PAPER):
+    """AUROC by model over all pairs of plain test cases, and over pairs of lesions of like size.
+
+    Returns
+    -------
+    tuple of dict of str to Estimate
+    """
+    every = overall_auroc(runs, selection)
+    alike = {
+        title: matched_area_under(chosen, PLAIN, selection)
+        for variant, title in VARIANTS.items()
+        if (chosen := of(runs, variant))
+    }
+    return every, alike
+
+
 def robust_by_specificity(runs, selection):
     """Robust AUROC by the specificity of the labels, 1 to 3."""
-    found = robust_auroc(_without_dial(runs), selection)
+    found = robust_auroc(runs, selection)
     return {
         level: found[VARIANTS[variant]]
         for level, (variant, _) in LEVELS.items()
@@ -145,24 +169,29 @@ def overlaps(runs):
     Returns
     -------
     dict of str to Estimate or float
-        Measured where the artefacts' masks are known, else what the paper says of real ones.
+        Measured where the artefacts' masks are known, but for artefacts that no training lesion
+        comes with; else what the paper says of real ones.
     """
     tables = pixel_tables(runs)
     columns = [name for name in (tables[0] if tables else ()) if name.startswith("inside ")]
     if not columns:
         return dict(_STATED.published()["overlap"])
     masks = [table[table["supervision"] == "masks"] for table in tables]
-    return {name.removeprefix("inside "): mean_of(masks, name) for name in columns}
+    measured = [name for name in columns if any(table[name].notna().any() for table in masks)]
+    return {name.removeprefix("inside "): mean_of(masks, name) for name in measured}
 
 
 def gap_by_overlap(runs, selection):
     """Gap of Seg-ERM by the overlap of the artefact with the lesion."""
     known = overlaps(runs)
-    return {
+    found = {
         float(getattr(known[name], "value", known[name])): gap[2]
         for name, gap in artefact_gaps(runs, selection).items()
         if gap is not None and name in known
     }
+    # Of a rare artefact there are fewer resamples; an order needs as many of each.
+    size = min((len(gap.resamples) for gap in found.values()), default=0)
+    return {x: replace(gap, resamples=gap.resamples[:size]) for x, gap in found.items()}
 
 
 def gain_by_overlap(runs, selection):
@@ -292,7 +321,10 @@ def _inferred(runs):
 def _lift(table, counts):
     misled = (table["shortcut"] != (table["label"] == 1)).to_numpy(float)
     errors = table["error"].to_numpy(float)
-    share = (misled * errors) @ counts / np.maximum(errors @ counts, 1e-9)
+    drawn = errors @ counts
+    # A resample without an error has no error set.
+    undefined = np.full(len(drawn), np.nan)
+    share = np.divide((misled * errors) @ counts, drawn, out=undefined, where=drawn > 0)
     return share - misled @ counts / counts.sum(axis=0)
 
 

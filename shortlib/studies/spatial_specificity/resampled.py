@@ -9,6 +9,7 @@ from functools import lru_cache
 import numpy as np
 
 from shortlib.metrics.estimate import Estimate
+from shortlib.metrics.matching import bootstrap_matched_aurocs, matched_auroc
 from shortlib.metrics.multilabel import multilabel_aurocs, multilabel_means
 from shortlib.metrics.resampling import case_counts, seed_draws
 from shortlib.studies.verdicts import NotTestableError
@@ -42,6 +43,70 @@ def area_under(runs, view, selection, *, artefact=None, carries=None):
         If a run has no such scores, or no cases of both labels.
     """
     return _area_under(tuple(runs), view, selection, artefact, carries)
+
+
+def matched_area_under(runs, view, selection):
+    """Measure the mean AUROC over pairs of test cases whose lesions are of like size.
+
+    Parameters
+    ----------
+    runs : sequence of shortlib.runs.Run
+        One a seed, of data in which every case has a lesion.
+    view, selection : str
+        As for :func:`area_under`.
+
+    Returns
+    -------
+    shortlib.metrics.estimate.Estimate
+        See :func:`shortlib.metrics.matched_auroc`. Cases of each seed are resampled for themselves.
+
+    Raises
+    ------
+    NotTestableError
+        If a case has no lesion, or no pair is alike.
+    """
+    values, resamples, n = [], [], 0
+    for run in runs:
+        table = _chosen(run, view, selection, None, None)
+        cases = run.table("cases")
+        cases = cases[cases["split"] == "test"].set_index("case_id").loc[table.index]
+        arrays = table["label"], table["score"], cases["area"]
+        try:
+            values.append(matched_auroc(*arrays))
+            resamples.append(bootstrap_matched_aurocs(*arrays, groups=cases["patient_id"]))
+        except ValueError as error:
+            raise NotTestableError(f"this cannot be measured: {error}") from error
+        n += len(table)
+    if not values:
+        raise NotTestableError("there is no such run")
+    return _over_seeds(values, np.array(resamples), n)
+
+
+def area_of_lesion(runs, split):
+    """Measure the AUROC of the true lesion's area alone, mean over the runs of one variant.
+
+    Parameters
+    ----------
+    runs : sequence of shortlib.runs.Run
+        One a seed.
+    split : str
+        ``"validation"`` or ``"test"``.
+
+    Returns
+    -------
+    shortlib.metrics.estimate.Estimate
+    """
+    values, resamples, n = [], [], 0
+    for run in runs:
+        cases = run.table("cases")
+        cases = cases[cases["split"] == split]
+        labels, areas = (cases[name].to_numpy(float)[:, None] for name in ("label", "area"))
+        groups = cases["patient_id"].to_numpy()
+        found = multilabel_aurocs(labels, areas[None], groups=groups, n_resamples=_N_RESAMPLES)
+        values.append(found.values[0])
+        resamples.append(found.resamples[:, 0])
+        n += len(cases)
+    return _over_seeds(values, np.array(resamples), n)
 
 
 def mean_of(tables, column, *, where=None):

@@ -4,7 +4,7 @@ import copy
 
 from shortlib.runs.request import Request
 from shortlib.studies.spatial_specificity.fit import VERSION
-from shortlib.studies.spatial_specificity.measures import estimates
+from shortlib.studies.spatial_specificity.measures import SWEPT, estimates
 from shortlib.studies.spatial_specificity.own_values import CHECKS
 from shortlib.studies.spatial_specificity.sources import source_checksum, sources_here
 from shortlib.studies.spatial_specificity.training import OF_IMAGES
@@ -42,6 +42,8 @@ groups = _STATED.groups
 # Methods that have settings of their own in a profile.
 _METHODS = ("erm", "jtt", "george", "group-dro", "ssl", "spl")
 _SIMILAR = ("ssl", "spl")
+# What some data have of their own instead of the profile's.
+_REPLACED = ("shares", "cases")
 
 
 def requests(profile, *, data, seeds=None, data_root=None, **own):
@@ -101,15 +103,16 @@ def _profile(profile, data, own):
     book = profiles()
     stated, changed = book["data"][data], book["changed"].get(data, {}).get(profile, {})
     chosen = copy.deepcopy(book["profiles"][profile])
-    for name in ("shares", "cases"):
-        chosen[name] = copy.deepcopy(changed.get(name, chosen[name]))
+    chosen |= {name: copy.deepcopy(changed[name]) for name in _REPLACED if name in changed}
     _merge(chosen["settings"], changed.get("settings", {}))
     chosen["source"], chosen["facts"] = copy.deepcopy(stated["source"]), stated["facts"]
     chosen["overlaps"] = stated.get("overlaps", [None])
     if "drawn" in chosen["source"]:
         chosen["source"]["drawn"]["n"] = chosen["cases"]
-    for name, value in own.items():
-        _change(chosen, data, name, value)
+    for name in OWN_PARAMETERS:
+        if name in own:
+            _change(chosen, data, name, own[name])
+    _leave_images_without_masks(chosen["shares"])
     return chosen
 
 
@@ -121,8 +124,7 @@ def _change(chosen, data, name, value):
         chosen["shares"] = {one: known.get(one, [1.0]) for one in value}
     elif name == "shares":
         chosen["shares"] = {
-            one: value if max(usual) < 1 or len(usual) > 1 else usual
-            for one, usual in chosen["shares"].items()
+            one: value if one in SWEPT else usual for one, usual in chosen["shares"].items()
         }
     elif name in ("epochs", "learning_rate"):
         settings["training"][name] = value
@@ -151,6 +153,17 @@ def _change(chosen, data, name, value):
         source[name] = value
     else:
         settings[name] = value
+
+
+def _leave_images_without_masks(shares):
+    """Take the share 1 from semi-supervised training, which learns from images without a mask."""
+    if "masks-ssl" in shares:
+        shares["masks-ssl"] = [share for share in shares["masks-ssl"] if share < 1]
+        if not shares["masks-ssl"]:
+            raise ValueError(
+                "variant masks-ssl learns from training cases without a mask too, so it needs a "
+                "share below 1; name one in shares, or other variants in variants"
+            )
 
 
 def _settings(chosen, variant, share, overlap):
