@@ -6,7 +6,6 @@ from torch.nn.functional import cross_entropy
 
 from shortlib.methods.batches import Batches
 from shortlib.methods.training import train
-from shortlib.metrics.dice import dice
 from shortlib.models.unet import image_scores
 
 
@@ -121,7 +120,7 @@ def fit_pixels(
 
 @torch.inference_mode()
 def predict_pixels(model, images, compute, *, targets=None, batch_size=128):
-    """Score images, and compare what is found with what is there.
+    """Score images, and count the pixels that are found and those that are there.
 
     Parameters
     ----------
@@ -135,12 +134,12 @@ def predict_pixels(model, images, compute, *, targets=None, batch_size=128):
     -------
     scores : numpy.ndarray of float32, shape (n,)
         See :func:`shortlib.models.unet.image_scores`.
-    overlap : numpy.ndarray of float, shape (n,), or None
-        Dice of each case, mean over the lesions' classes; NaN where none is there and none found.
-        None without targets.
+    counts : numpy.ndarray of int64, shape (n, k - 1, 3), or None
+        By case and lesion class, pixels that are found and there, found, and there; see
+        :func:`shortlib.metrics.dice_of_counts`. None without targets.
     """
     model.eval()
-    scores, overlaps, start = [], [], 0
+    scores, counts, start = [], [], 0
     for batch in Batches(images, compute).in_order(batch_size):
         with compute.autocast():
             logits = model(batch)
@@ -148,11 +147,13 @@ def predict_pixels(model, images, compute, *, targets=None, batch_size=128):
         if targets is not None:
             found = logits.argmax(dim=1).cpu().numpy()
             due = targets[start : start + len(batch)]
-            classes = range(1, logits.shape[1])
-            overlaps.append(_mean_known([dice(found == k, due == k) for k in classes]))
+            by_class = []
+            for k in range(1, logits.shape[1]):
+                masks = ((found == k) & (due == k), found == k, due == k)
+                by_class.append(np.stack([mask.sum(axis=(1, 2)) for mask in masks], axis=1))
+            counts.append(np.stack(by_class, axis=1))
         start += len(batch)
-    overlap = np.concatenate(overlaps) if overlaps else None
-    return torch.cat(scores).numpy(), overlap
+    return torch.cat(scores).numpy(), np.concatenate(counts) if counts else None
 
 
 @torch.inference_mode()
@@ -164,12 +165,3 @@ def predict_classes(model, images, compute, *, batch_size=128):
         with compute.autocast():
             found.append(model(batch).argmax(dim=1).to(torch.uint8).cpu())
     return torch.cat(found).numpy()
-
-
-def _mean_known(rows):
-    """Mean over rows that leaves NaN out, by column; NaN where nothing is left."""
-    rows = np.array(rows)
-    known = ~np.isnan(rows)
-    number = known.sum(axis=0)
-    total = np.where(known, rows, 0).sum(axis=0)
-    return np.divide(total, number, out=np.full(len(number), np.nan), where=number > 0)

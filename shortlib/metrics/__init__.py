@@ -4,7 +4,7 @@ from shortlib.metrics.activation import activation_precision
 from shortlib.metrics.agreement import subgroup_cosine_similarity
 from shortlib.metrics.correlation import fisher_interval, pearson
 from shortlib.metrics.cost import annotation_cost
-from shortlib.metrics.dice import dice
+from shortlib.metrics.dice import dice, dice_of_counts
 from shortlib.metrics.discrimination import auroc, robust_auroc, robust_cases
 from shortlib.metrics.grouping import cluster_purity, error_set_precision, error_set_recall
 from shortlib.metrics.intervals import (
@@ -54,6 +54,7 @@ __all__ = [
     "case_counts",
     "cluster_purity",
     "dice",
+    "dice_of_counts",
     "empty_maps",
     "error_set_precision",
     "error_set_recall",

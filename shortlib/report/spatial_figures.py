@@ -98,15 +98,15 @@ def draw_size(groups):
     ValueError
         If nothing is measured.
     """
-    lines = []
+    lines, same = [], {"level": 0.5, "limits": (0, 1)}
     for data, runs in groups.items():
         if runs and runs[0].settings["lesion_classes"] == 2:
             measured, matched = by_size(runs)
             area = area_of_lesion(of(runs, next(v for v in VARIANTS if of(runs, v))), "test")
             lines.append(
                 [
-                    Panel({AREA: area, **measured}, "AUROC, all pairs", data, level=0.5),
-                    Panel(matched, "AUROC, pairs of like size", data, level=0.5),
+                    Panel({AREA: area, **measured}, "AUROC, all pairs", data, **same),
+                    Panel(matched, "AUROC, pairs of like size", data, **same),
                 ]
             )
     looks = {AREA: (INK, "*"), **_looks()}

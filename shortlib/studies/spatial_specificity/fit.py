@@ -7,6 +7,7 @@ import torch
 from shortlib.data.supervision import supervision_labels
 from shortlib.methods.compute import choose_compute
 from shortlib.methods.pixel_training import pixel_classes, predict_classes, predict_pixels
+from shortlib.metrics.dice import dice_of_counts
 from shortlib.runs.folder import Fitted
 from shortlib.studies.spatial_specificity.pixels import pixel_sums
 from shortlib.studies.spatial_specificity.sources import check_source, load_parts
@@ -130,7 +131,8 @@ def _overlap(model, cohort, settings, compute):
     """Compare what is found in the test cases with the masks, whatever the supervision was."""
     masks = np.asarray(cohort.abnormality_masks)
     targets = pixel_classes(masks, cohort.labels, lesion_classes=settings["lesion_classes"])
-    overlap = predict_pixels(model, cohort.images, compute, targets=targets)[1]
+    counts = predict_pixels(model, cohort.images, compute, targets=targets)[1]
+    overlap = dice_of_counts(counts)
     return pd.DataFrame({"case_id": cohort.case_ids, "label": cohort.labels, "dice": overlap})
 
 

@@ -43,7 +43,7 @@ groups = _STATED.groups
 _METHODS = ("erm", "jtt", "george", "group-dro", "ssl", "spl")
 _SIMILAR = ("ssl", "spl")
 # What some data have of their own instead of the profile's.
-_REPLACED = ("shares", "cases")
+_REPLACED = ("shares", "cases", "seeds")
 
 
 def requests(profile, *, data, seeds=None, data_root=None, **own):

@@ -21,6 +21,7 @@ from shortlib.methods.pixel_training import fit_pixels, pixel_classes, predict_p
 from shortlib.methods.spl import PixelSimilarity
 from shortlib.methods.ssl import fit_ssl
 from shortlib.methods.training import Rule, Schedule
+from shortlib.metrics.dice import dice_of_counts
 from shortlib.metrics.discrimination import auroc
 from shortlib.models.cnn import build_cnn
 from shortlib.models.unet import build_unet
@@ -292,9 +293,10 @@ class _OfPixels(_Trainer):
 
     def _evaluate(self, model):
         cohort = self.parts["validation"]
-        scores, overlap = predict_pixels(
+        scores, counts = predict_pixels(
             model, cohort.images, self.compute, targets=self.targets(cohort)
         )
+        overlap = dice_of_counts(counts)
         # Before anything is found in any image there may be no case with a Dice.
         known = overlap[~np.isnan(overlap)]
         found = {"validation_dice": float(known.mean()) if len(known) else float("nan")}
