@@ -6,8 +6,10 @@ second half of the method; see :func:`shortlib.methods.group_dro.fit_group_dro`.
 """
 
 import warnings
+from contextlib import contextmanager
 
 import numpy as np
+import torch
 
 from shortlib.data.seeds import derive_seed
 from shortlib.methods.class_clusters import Clusters
@@ -65,8 +67,7 @@ class George:
                 )
             own = derive_seed(seed, "george", int(label))
             projection = _umap(neighbors, own)
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # about packages that a projection does not need
+            with _quietly():
                 plane = projection.fit_transform(activations[members])
             named = {"name": f"class {label}", **options}
             clusters = Clusters(plane, losses[members], seed=own, **named)
@@ -95,13 +96,30 @@ class George:
                 raise ValueError(f"class {label} has no training case, so it has no groups")
             projection, clusters, start = self._parts[label]
             members = labels == label
-            groups[members] = start + clusters.assign(projection.transform(activations[members]))
+            with _quietly():
+                plane = projection.transform(activations[members])
+            groups[members] = start + clusters.assign(plane)
         return groups
 
 
-def _umap(neighbors, seed):
+@contextmanager
+def _quietly():
+    """Run UMAP without its warnings, and leave the number of threads as it was.
+
+    Its compiler sets OpenMP, which is torch's too, to a thread a core. Fits side by side would then
+    wait for each other's.
+    """
+    threads = torch.get_num_threads()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # about packages that a projection does not need
+        try:
+            yield
+        finally:
+            torch.set_num_threads(threads)
+
+
+def _umap(neighbors, seed):
+    with _quietly():
         from umap import UMAP
 
     return UMAP(n_neighbors=neighbors, min_dist=0.0, random_state=seed, n_jobs=1)

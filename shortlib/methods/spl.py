@@ -76,7 +76,7 @@ def pixel_similarity_loss(embeddings, mask, *, per="pixel"):
 
 
 class PixelSimilarity:
-    """The loss as a term beside the cross-entropy of :func:`shortlib.methods.pixel_training`.
+    """The loss beside the cross-entropy of :func:`shortlib.methods.pixel_training.fit_pixels`.
 
     Parameters
     ----------

@@ -61,7 +61,7 @@ def image_similarity_loss(first, second):
 
 
 class ImageSimilarity:
-    """The loss as a term beside the cross-entropy of :func:`shortlib.methods.pixel_training`.
+    """The loss beside the cross-entropy of :func:`shortlib.methods.pixel_training.fit_pixels`.
 
     At each step as many unlabelled images are drawn as there are labelled ones in the batch.
 
@@ -121,9 +121,10 @@ def fit_ssl(
     ----------
     initial, final : shortlib.models.unet.UNet
         Both are trained in place; the first is left with the weights of its last epoch.
-    images, targets
+    images, targets : numpy.ndarray
         With masks, as for :func:`shortlib.methods.pixel_training.fit_pixels`.
-    unlabelled : numpy.ndarray of uint8 or float32, shape (m, c, h, w)
+    unlabelled : numpy.ndarray, shape (m, c, h, w)
+        In the type and the unit of `images`; at least one.
     weight : float
         Of the similarity, relative to the cross-entropy.
     augment : callable

@@ -56,11 +56,6 @@ class Stage:
     tables: dict = field(default_factory=dict)
 
 
-def network_of(settings):
-    """Return the name of the network that a method trains."""
-    return settings["network"]
-
-
 def build(settings, parts):
     """Build the network of a method, with the weights that it starts from.
 
