@@ -121,6 +121,7 @@ def robust_at(which):
     """Return a metric: robust AUROC at the smallest or largest share below all, by model."""
 
     def measure(runs, selection):
+        runs = _swept(runs)
         below = [share for one in SWEPT for share in shares_of(runs, one) if share < 1]
         if not below:
             raise NotTestableError("no run has labels of a part of the training cases")
@@ -257,6 +258,7 @@ def sweep(runs, selection=PAPER, **costs):
     rows = []
     columns = ["model", "share", "cases", "positives", "dollars"]
     columns += [f"{n}{end}" for n in ("robust", "overall") for end in ("", "_low", "_high")]
+    runs = _swept(runs)
     for variant in ("binary-erm", *SWEPT):
         kind = {"binary-erm": "label", "boxes": "boxes"}.get(variant, "masks")
         for share in shares_of(runs, variant):
@@ -281,6 +283,12 @@ def _by_model(runs, selection, share, view):
         if chosen:
             found[title] = area_under(chosen, view(chosen), selection)
     return found
+
+
+def _swept(runs):
+    """Keep the seeds that also have runs on a part of the cases, so that all stand on the same."""
+    seeds = {run.seed for run in runs if run.settings["share"] < 1}
+    return [run for run in runs if run.seed in seeds] if seeds else list(runs)
 
 
 def _against(chosen):

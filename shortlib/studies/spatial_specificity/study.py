@@ -95,6 +95,7 @@ def requests(profile, *, data, seeds=None, data_root=None, **own):
         for variant, shares in chosen["shares"].items()
         for share in shares
         for overlap in chosen["overlaps"]
+        if share == 1 or seed < chosen.get("sweep_seeds", seed + 1)
     ]
 
 
