@@ -21,6 +21,7 @@ PROMISED = {
     "anatomic_knowledge_score": "(saliency, mask)",
     "soft_dice": "(saliency, mask)",
     "dice": "(predicted, target)",
+    "dice_of_counts": "(counts)",
     "activation_precision": "(saliency, mask, *, top=0.05)",
 }
 

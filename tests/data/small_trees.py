@@ -53,13 +53,13 @@ def isic(root):
 def acdc(root):
     from shortlib.data.phantoms.cardiac_files import write_acdc
 
-    write_acdc(root, 5, field_of_view=120.0, test_share=0.4)
+    write_acdc(root, 5, field_of_view=120.0, spacing=3.0, test_share=0.4)
 
 
 def cm(root):
     from shortlib.data.phantoms.cardiac_files import write_cm
 
-    write_cm(root, 4, field_of_view=120.0)
+    write_cm(root, 4, field_of_view=120.0, spacing=3.0)
 
 
 def nih(root):

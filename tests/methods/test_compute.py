@@ -46,6 +46,10 @@ def test_a_device_that_is_not_there_is_refused(monkeypatch):
     [
         ("fcn-resnet50", True, "bfloat16", True),
         ("fcn-resnet50", False, "float32", True),
+        ("unet-small", True, "bfloat16", True),
+        ("unet-resnet18", True, "bfloat16", True),
+        ("unet-seresnext50", True, "bfloat16", True),
+        ("unet-seresnext50", False, "float32", True),
         ("fcn-tiny", True, "float32", False),
         ("cnn-small", True, "float32", True),
         ("cnn-small", False, "float32", True),

@@ -99,6 +99,125 @@ def test_the_rule_chooses_the_weights_that_are_left_in_the_model(toy):
     assert (unjudged.weights, unjudged.best_epochs) == ({}, {})
 
 
+def measured(model, cohort):
+    """The mean of the logits on a cohort, by hand."""
+    return float(np.log(1 / (1 / probabilities(model, cohort) - 1)).mean())
+
+
+@pytest.mark.parametrize("held_out", [True, False])
+def test_further_rules_keep_the_epochs_of_what_is_watched(toy, held_out):
+    model, train, looked = network(), cohort_of([0, 1] * 8), []
+    validation = cohort_of(1 - train.labels, 1) if held_out else None
+    elsewhere = cohort_of([0, 1, 1, 1], 2)
+    given = iter([3.0, 1.0, 2.0, 5.0])
+
+    def watch(network):
+        looked.append((network, network.training, torch.is_inference_mode_enabled()))
+        return {"given": next(given), "mean_logit": measured(network, elsewhere)}
+
+    trained = fit_per_case(
+        model,
+        train,
+        validation,
+        schedule=Schedule(epochs=4, batch_size=8, learning_rate=0.3),
+        compute=toy.CPU,
+        seed=0,
+        rule=Rule("validation_loss", "max"),
+        further_rules={"least": Rule("given"), "most": Rule("given", "max")},
+        watch=watch,
+    )
+    assert looked == [(model, False, True)] * 4  # the network alone, once an epoch
+    assert [row["given"] for row in trained.history] == [3, 1, 2, 5]
+    due = {"least": 2, "most": 4}
+    if held_out:
+        losses = [row["validation_loss"] for row in trained.history]
+        due["validation_loss"] = 1 + int(np.argmax(losses))
+    assert trained.best_epochs == due
+    assert trained.weights.keys() == due.keys()
+    assert ("validation_auroc" in trained.history[0]) == held_out
+    # The weights are the network's own, those of the epoch; `rule` alone decides what is left.
+    left = due.get("validation_loss", 4)
+    assert measured(model, elsewhere) == pytest.approx(trained.history[left - 1]["mean_logit"])
+    for name, epoch in due.items():
+        model.load_state_dict(trained.weights[name])
+        row = trained.history[epoch - 1]
+        assert measured(model, elsewhere) == pytest.approx(row["mean_logit"])
+
+
+def test_further_rules_may_look_at_validation_cases_and_change_nothing_else(toy):
+    train, validation = cohort_of([0, 1] * 8), cohort_of([0, 1] * 4, 1)
+    options = {"schedule": Schedule(epochs=5, batch_size=4, learning_rate=0.3), "compute": toy.CPU}
+    plain, model = network(), network()
+    due = fit_per_case(plain, train, validation, seed=0, **options)
+    found = fit_per_case(
+        model,
+        train,
+        validation,
+        seed=0,
+        further_rules={"worst": Rule("validation_accuracy"), "auroc": Rule("validation_auroc")},
+        **options,
+    )
+    assert found.best_epochs["validation_loss"] == due.best_epochs["validation_loss"]
+    assert torch.equal(model[1].weight, plain[1].weight)
+    accuracies = [row["validation_accuracy"] for row in found.history]
+    assert found.best_epochs["worst"] == 1 + int(np.argmin(accuracies))
+    assert set(found.weights) == {"validation_loss", "worst", "auroc"}
+
+
+def test_an_objectives_state_is_in_no_rules_weights(toy):
+    class Counting(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.register_buffer("batches", torch.zeros(()))
+
+        def forward(self, losses, index):
+            self.batches += 1
+            return losses.mean()
+
+    model, train = network(), cohort_of([0, 1] * 4)
+    trained = fit_per_case(
+        model,
+        train,
+        train,
+        schedule=ONE,
+        compute=toy.CPU,
+        seed=0,
+        objective=Counting(),
+        further_rules={"least": Rule("number")},
+        watch=lambda model: {"number": 1.0},
+    )
+    for weights in trained.weights.values():
+        assert weights.keys() == model.state_dict().keys()
+
+
+def test_a_fit_that_watches_resumes_to_the_same_bits(toy, tmp_path):
+    train, ends = cohort_of([0, 1] * 8), []
+    kept = {"checkpoint": tmp_path / "fit.checkpoint.safetensors", "checkpoint_seconds": 0.0}
+
+    def fit(epochs, **more):
+        return fit_per_case(
+            network(),
+            train,
+            train,
+            schedule=Schedule(epochs=epochs, batch_size=8, learning_rate=0.3),
+            compute=toy.CPU,
+            seed=0,
+            further_rules={"least": Rule("mean_logit")},
+            watch=lambda model: {"mean_logit": measured(model, train)},
+            **more,
+        )
+
+    ends.append(fit(4))
+    fit(2, **kept)
+    ends.append(fit(4, **kept))
+    assert ends[1].resumed_from == 2
+    assert ends[0].best_epochs == ends[1].best_epochs
+    rows = [[(row["train_loss"], row["mean_logit"]) for row in end.history] for end in ends]
+    assert rows[0] == rows[1]
+    for name, weights in ends[0].weights.items():
+        assert all(torch.equal(value, ends[1].weights[name][k]) for k, value in weights.items())
+
+
 def test_an_epoch_holds_each_case_as_often_as_the_order_says(toy):
     train, seen = cohort_of([0, 1] * 4), []
 

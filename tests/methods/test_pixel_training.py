@@ -18,7 +18,7 @@ from shortlib.methods.pixel_training import (
     predict_pixels,
 )
 from shortlib.methods.training import Rule, Schedule
-from shortlib.metrics import auroc
+from shortlib.metrics import auroc, dice, dice_of_counts
 from shortlib.models.unet import build_unet
 
 ONE = Schedule(epochs=1, batch_size=64, learning_rate=1e-9)
@@ -55,6 +55,11 @@ def squares_in_noise(n, side=32, seed=0):
 def small_unet(**options):
     torch.manual_seed(0)
     return build_unet("unet-small", **options)
+
+
+def mean_dice(model, images, targets, compute):
+    counts = predict_pixels(model, images, compute, targets=targets)[1]
+    return float(np.nanmean(dice_of_counts(counts)))
 
 
 def slow_softmax(logits):
@@ -105,46 +110,46 @@ def test_a_lesion_without_a_class_of_its_own_is_refused_with_its_case():
 
 @pytest.mark.parametrize("classes", [2, 3])
 @pytest.mark.parametrize("batch_size", [2, 5, 128])
-def test_scores_and_dice_are_those_of_a_count_pixel_by_pixel(toy, classes, batch_size):
+def test_scores_and_counts_are_those_of_a_walk_over_pixels(toy, classes, batch_size):
     rng = np.random.default_rng(classes)
     logits = rng.normal(size=(5, classes, 4, 6)).astype(np.float32)
     targets = rng.integers(0, classes, (5, 4, 6)).astype(np.uint8)
-    targets[1] = 0
     logits[2, 0] = 9.0  # nothing is found, but is there
-    logits[3, 0], targets[3] = 9.0, 0  # nothing is there and none is found
+    targets[3] = 0  # nothing is there, but is found
     model = Given()
-    scores, overlap = predict_pixels(model, logits, toy.CPU, targets=targets, batch_size=batch_size)
+    scores, counts = predict_pixels(model, logits, toy.CPU, targets=targets, batch_size=batch_size)
     assert [len(images) for images, _ in model.seen] == {2: [2, 2, 1], 5: [5], 128: [5]}[batch_size]
     assert not any(training for _, training in model.seen)
-    assert scores.dtype == np.float32
+    assert (scores.dtype, counts.dtype) == (np.float32, np.int64)
+    due = np.zeros((5, classes - 1, 3), dtype=int)
     for k in range(5):
-        chances, hits = [], {c: [0, 0] for c in range(1, classes)}  # common, and both areas
+        chances = []
         for i in range(4):
             for j in range(6):
                 pixel = logits[k, :, i, j].tolist()
                 chances.append(slow_softmax(pixel)[-1])
-                found, due = pixel.index(max(pixel)), targets[k, i, j]
-                for c, counts in hits.items():
-                    counts[0] += found == c == due
-                    counts[1] += int(found == c) + int(due == c)
+                found, there = pixel.index(max(pixel)), int(targets[k, i, j])
+                if found == there > 0:
+                    due[k, found - 1, 0] += 1
+                if found > 0:
+                    due[k, found - 1, 1] += 1
+                if there > 0:
+                    due[k, there - 1, 2] += 1
         assert scores[k] == pytest.approx(sum(chances) / len(chances), rel=1e-5)
-        known = [2 * common / area for common, area in hits.values() if area]
-        due = sum(known) / len(known) if known else math.nan
-        assert overlap[k] == pytest.approx(due, nan_ok=True)
-    assert overlap[2] == 0
-    assert np.flatnonzero(np.isnan(overlap)).tolist() == [3]
+    np.testing.assert_array_equal(counts, due)
+    assert counts[2, :, :2].max() == counts[3, :, 2].max() == 0 < counts[2:4].max()
     again, none = predict_pixels(model, logits, toy.CPU)
     np.testing.assert_allclose(again, scores, rtol=1e-6)
     assert none is None
 
 
-def test_a_class_that_is_neither_there_nor_found_does_not_count(toy):
-    targets = np.zeros((2, 4, 4), dtype=np.uint8)
-    targets[0, :2], targets[1, :2] = 1, 2
-    found = np.stack([targets[0], np.where(targets[1] == 2, 1, 0)])  # the second takes 2 for 1
-    logits = np.moveaxis(np.eye(3, dtype=np.float32)[found], -1, 1)
-    _, overlap = predict_pixels(Given(), logits, toy.CPU, targets=targets)
-    assert overlap.tolist() == [1, 0]
+def test_the_counts_are_those_that_dice_asks_for(toy):
+    rng = np.random.default_rng(0)
+    logits = rng.normal(size=(6, 2, 3, 3)).astype(np.float32)
+    targets = rng.integers(0, 2, (6, 3, 3)).astype(np.uint8)
+    _, counts = predict_pixels(Given(), logits, toy.CPU, targets=targets)
+    found = predict_classes(Given(), logits, toy.CPU)
+    np.testing.assert_allclose(dice_of_counts(counts), dice(found == 1, targets == 1))
 
 
 def test_predicted_classes_are_the_largest_logits_and_are_good_as_targets(toy):
@@ -152,8 +157,8 @@ def test_predicted_classes_are_the_largest_logits_and_are_good_as_targets(toy):
     found = predict_classes(Given(), logits, toy.CPU, batch_size=2)
     assert found.dtype == np.uint8
     np.testing.assert_array_equal(found, logits.argmax(axis=1))
-    _, overlap = predict_pixels(Given(), logits, toy.CPU, targets=found)
-    assert overlap.tolist() == [1] * 5
+    _, counts = predict_pixels(Given(), logits, toy.CPU, targets=found)
+    assert dice_of_counts(counts).tolist() == [1] * 5
 
 
 def test_a_unets_images_of_8_bits_are_scaled_and_its_norms_left_alone(toy):
@@ -209,7 +214,8 @@ def test_squares_in_noise_are_found_where_they_are(toy):
     held_out, due, truth = squares_in_noise(16, seed=1)
 
     def evaluate(model):
-        scores, overlap = predict_pixels(model, held_out, toy.CPU, targets=due.astype(np.uint8))
+        scores, counts = predict_pixels(model, held_out, toy.CPU, targets=due.astype(np.uint8))
+        overlap = dice_of_counts(counts)
         return {"dice": float(np.nanmean(overlap)), "auroc": auroc(truth, scores)}
 
     net = small_unet()
@@ -298,11 +304,7 @@ def test_a_fit_that_was_interrupted_ends_as_one_that_was_not(tmp_path, monkeypat
             targets,
             schedule=Schedule(epochs=4, batch_size=3, learning_rate=0.01, decay="cosine"),
             rules={"dice": Rule("dice", "max")},
-            evaluate=lambda model: {
-                "dice": float(
-                    np.nanmean(predict_pixels(model, images, compute, targets=targets)[1])
-                )
-            },
+            evaluate=lambda model: {"dice": mean_dice(model, images, targets, compute)},
             augment=build_augmentation(horizontal_flip=0.5, degrees=20.0),
             compute=compute,
             seed=3,

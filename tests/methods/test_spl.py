@@ -5,7 +5,7 @@ import torch
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from shortlib.methods.spl import pixel_similarity_loss
+from shortlib.methods.spl import PixelSimilarity, pixel_similarity_loss
 
 
 def drawn(seed, shape=(2, 3, 4, 5), share=0.4):
@@ -129,3 +129,39 @@ def test_a_hundred_thousand_pixels_need_no_matrix_of_pairs():
 def test_a_wrong_argument_is_said(embeddings, mask, per, said):
     with pytest.raises(ValueError, match=said):
         pixel_similarity_loss(embeddings, mask, per=per)
+
+
+# Beside the cross-entropy
+
+
+@pytest.mark.parametrize("positive", [1, 2])
+@pytest.mark.parametrize(("per", "power"), [("pair", 2), ("pixel", 1)])
+def test_the_term_is_the_weight_times_the_loss_of_the_positive_class(positive, per, power):
+    features, _ = drawn(6, (2, 3, 2, 3))
+    targets = torch.randint(0, 3, (2, 8, 12), generator=torch.Generator().manual_seed(0))
+    total, count = slow_pairs(features, targets == positive)
+    term = PixelSimilarity(0.7, positive=positive, per=per)(None, features, targets)
+    torch.testing.assert_close(term, -0.7 * total / count**power)
+
+
+def test_by_default_it_is_a_mean_over_pairs():
+    features, targets = torch.ones(1, 2, 2, 2), torch.ones(1, 32, 32, dtype=torch.int64)
+    term = PixelSimilarity(3.0, positive=1)(None, features, targets)
+    assert term.item() == pytest.approx(-3)  # whatever the number of pixels
+
+
+def test_pixels_of_the_background_and_of_another_lesion_have_no_gradient():
+    features = drawn(7, (1, 4, 1, 3))[0].requires_grad_()
+    targets = torch.tensor([[[0, 2, 1]]])
+    PixelSimilarity(1.0, positive=2)(None, features, targets).backward()
+    assert features.grad.abs().max() < 1e-12  # one positive pixel has no pair
+    PixelSimilarity(1.0, positive=1)(None, features, torch.tensor([[[1, 0, 1]]])).backward()
+    assert features.grad.abs().amax(dim=1).flatten().gt(1e-3).tolist() == [True, False, True]
+
+
+def test_a_batch_of_normal_images_can_still_take_a_step():
+    features = torch.ones(2, 3, 4, 4, requires_grad=True)
+    term = PixelSimilarity(5.0, positive=1)(None, features, torch.zeros(2, 8, 8, dtype=int))
+    term.backward()
+    assert term == 0
+    assert features.grad.abs().max() == 0

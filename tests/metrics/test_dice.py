@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from sklearn.metrics import f1_score
 
-from shortlib.metrics import dice, soft_dice
+from shortlib.metrics import dice, dice_of_counts, soft_dice
 
 shapes = st.tuples(st.integers(0, 3), st.integers(1, 4), st.integers(1, 4))
 pairs = shapes.flatmap(lambda shape: st.tuples(arrays(bool, shape), arrays(bool, shape)))
@@ -85,3 +85,58 @@ def test_many_pixels_do_not_overflow():
 def test_what_are_no_masks_is_refused(predicted, target, said):
     with pytest.raises(ValueError, match=said):
         dice(predicted, target)
+
+
+# From counts
+
+
+@given(st.integers(0, 9999), st.integers(1, 3))
+@settings(deadline=None, max_examples=40)
+def test_from_counts_it_is_the_mean_over_classes_that_are_found_or_there(seed, classes):
+    rng = np.random.default_rng(seed)
+    # Few pixels and many values: some class is often neither found nor there.
+    found, due = rng.integers(0, 2 + 2 * classes, (2, 5, 2, 2))
+    counts = [
+        [
+            [np.sum((a == k) & (b == k)), np.sum(a == k), np.sum(b == k)]
+            for k in range(1, classes + 1)
+        ]
+        for a, b in zip(found, due, strict=True)
+    ]
+    result = dice_of_counts(counts)
+    assert result.shape == (5,)
+    by_class = [dice(found == k, due == k) for k in range(1, classes + 1)]
+    for one, *each in zip(result, *by_class, strict=True):
+        known = [value for value in each if not np.isnan(value)]
+        assert one == pytest.approx(sum(known) / len(known) if known else np.nan, nan_ok=True)
+    np.testing.assert_allclose(dice_of_counts(7 * np.array(counts)), result)  # of a finer grid
+    np.testing.assert_array_equal(dice_of_counts(np.array(counts)[:, 0]), by_class[0])
+
+
+def test_from_counts_by_hand():
+    counts = np.array(
+        [
+            [[3, 4, 6], [0, 0, 0]],  # one class alone
+            [[3, 4, 6], [0, 0, 5]],  # the other is missed
+            [[3, 4, 6], [2, 2, 2]],
+            [[0, 0, 0], [0, 0, 0]],
+        ]
+    )
+    np.testing.assert_allclose(dice_of_counts(counts), [0.6, 0.3, 0.8, np.nan])
+    np.testing.assert_allclose(dice_of_counts(counts[:, 1]), [np.nan, 0, 1, np.nan])
+    assert dice_of_counts(np.zeros((0, 2, 3), int)).shape == (0,)
+
+
+@pytest.mark.parametrize(
+    ("counts", "said"),
+    [
+        ([1, 2, 3], r"shape \(n, 3\) or \(n, k, 3\), got \(3,\)"),
+        (np.zeros((2, 2)), r"got \(2, 2\)"),
+        (np.zeros((1, 2, 2, 3)), r"got \(1, 2, 2, 3\)"),
+        ([[1, 5, 5], [4, 3, 5]], "more pixels found and there than found or there"),
+        ([[[4, 5, 3]]], "more pixels found and there than found or there"),
+    ],
+)
+def test_counts_that_cannot_be_are_refused(counts, said):
+    with pytest.raises(ValueError, match=said):
+        dice_of_counts(counts)

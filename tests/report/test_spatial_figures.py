@@ -5,18 +5,13 @@ import numpy as np
 import pytest
 import torch
 
-from shortlib.report.spatial_figures import (
-    draw_gaps,
-    draw_models,
-    draw_overlap_dial,
-    draw_specificity,
-    draw_sweep,
-    has_gaps,
-)
+from shortlib.report.spatial_figures import AREA, draw_models, draw_size, draw_specificity
 from shortlib.report.spatial_images import as_picture, draw_found, draw_labels
+from shortlib.report.spatial_overlap import draw_gaps, draw_overlap_dial, has_gaps
+from shortlib.report.spatial_sweep import draw_sweep
 from shortlib.studies.registry import load_study
 from shortlib.studies.spatial_specificity.examples import drawn_examples
-from shortlib.studies.spatial_specificity.measures import sweep
+from shortlib.studies.spatial_specificity.sweeping import sweep
 from tests.studies.specificity_runs import CHEST, ISIC, STICKERS, made_run, pixels_where
 
 PUBLISHED = load_study("spatial-specificity").published()
@@ -60,6 +55,19 @@ def test_a_data_set_has_an_overall_panel_only_where_it_differs(chest):
     assert titles == [(CHEST, "overall AUROC"), (CHEST, "robust AUROC"), (ISIC, "robust AUROC")]
 
 
+def test_the_area_of_the_lesion_stands_above_the_models():
+    run = made_run("masks", data=ISIC, score=perfect)
+    areas = 0.1 + np.arange(80) / 1000  # pairs of like size, and some that are not
+    run.tables["cases"]["area"] = areas
+    figure = draw_size({ISIC: [run], CHEST: [made_run("masks")]})
+    assert [axis.get_title() for axis in figure.axes] == [ISIC, ISIC]
+    names = [label.get_text() for label in figure.axes[0].get_yticklabels()]
+    assert names == [AREA, "Seg-ERM"]
+    # A perfect score is perfect among any pairs.
+    points = [line.get_xdata() for line in figure.axes[1].get_lines() if line.get_ls() == "None"]
+    np.testing.assert_allclose(points, [[1.0]])
+
+
 def test_nothing_measured_is_refused():
     with pytest.raises(ValueError, match="measured is empty"):
         draw_models({CHEST: []}, PUBLISHED)
@@ -89,8 +97,9 @@ def test_gaps_stand_at_the_stated_overlap():
     flags = {"hair": np.arange(40) % 2 == 0, "ink": np.arange(40) % 4 == 0}
     runs = [made_run("masks", data=ISIC, artefacts=flags, tables={"pixels": pixels_where()})]
     assert has_gaps(runs)
-    (axis,) = draw_gaps({ISIC: runs}).axes
-    shown = {t.get_text() for t in axis.get_legend().get_texts()}
+    figure = draw_gaps({ISIC: runs})
+    (axis,) = figure.axes
+    shown = {t.get_text() for legend in figure.legends for t in legend.get_texts()}
     assert shown == {"hair"}  # ink is benign alone
     assert 1.0 in [line.get_xdata()[0] for line in axis.get_lines() if line.get_label() == "hair"]
     assert not has_gaps([made_run("masks", data=ISIC, artefacts={"ink": flags["ink"]})])

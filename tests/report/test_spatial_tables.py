@@ -3,19 +3,21 @@
 import numpy as np
 import pytest
 
+from shortlib.report.spatial_label_tables import (
+    artefact_table,
+    cost_table,
+    inferred_table,
+    table_3,
+    table_4,
+)
 from shortlib.report.spatial_tables import (
     LABELS,
     RULES,
-    artefact_table,
     caption,
-    cost_table,
-    inferred_table,
     joined,
     measured_by,
     selection_table,
     table_1,
-    table_3,
-    table_4,
     worst_group_table,
 )
 from shortlib.studies.registry import load_study

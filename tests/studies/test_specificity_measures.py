@@ -12,20 +12,19 @@ from shortlib.metrics import (
     variance_measure,
 )
 from shortlib.studies.spatial_specificity import study
+from shortlib.studies.spatial_specificity.choosing import by_overlap, of, shares_of
 from shortlib.studies.spatial_specificity.measures import (
     ARTEFACTS,
     LEVELS,
     METRICS,
     artefact_gaps,
-    by_overlap,
+    by_size,
     estimates,
-    of,
     overlaps,
-    shares_of,
-    sweep,
 )
 from shortlib.studies.spatial_specificity.pixels import pixel_sums
-from shortlib.studies.spatial_specificity.resampled import variance
+from shortlib.studies.spatial_specificity.resampled import area_of_lesion, variance
+from shortlib.studies.spatial_specificity.sweeping import sweep
 from shortlib.studies.spatial_specificity.variants import VARIANTS
 from shortlib.studies.spatial_specificity.watching import SELECTIONS
 from shortlib.studies.verdicts import NotTestableError, verdicts_of
@@ -46,7 +45,9 @@ from tests.studies.specificity_runs import (
 MASKS, BINARY = VARIANTS["masks"], VARIANTS["binary-erm"]
 
 
-def sklearn_auroc(runs, *, view="plain", selection="paper", chosen=lambda table: table["label"] < 2):
+def sklearn_auroc(
+    runs, *, view="plain", selection="paper", chosen=lambda table: table["label"] < 2
+):
     """Mean over runs of scikit-learn's AUROC on some of the test cases."""
     values = []
     for run in runs:
@@ -171,6 +172,43 @@ def test_where_nobody_knows_the_shortcut_there_is_no_robust_auroc():
     one_label = np.where(labels_of(np.arange(40)) == 1, 1, carries_of(np.arange(40)))
     with pytest.raises(NotTestableError, match="cannot be measured"):
         estimates("robust_auroc", [made_run(data=SIIM, shortcut=one_label)])
+
+
+def test_lesions_of_like_size_are_compared_pair_by_pair():
+    n = 60
+    areas = np.random.default_rng(7).uniform(0.02, 0.2, n) + 0.1 * labels_of(np.arange(n))
+    runs = [
+        made_run("masks", data=SKIN, seed=seed, n=n, artefacts={"area": areas}) for seed in (1, 0)
+    ]
+    # One that knows the area and nothing else.
+    runs.append(
+        made_run("binary-erm", data=SKIN, n=n, artefacts={"area": areas}, score=lambda *_: areas)
+    )
+    every, alike = by_size(runs)
+    assert list(every) == list(alike) == [BINARY, MASKS]
+    values = []
+    for run in runs[:2]:
+        table = run.predictions.query("split == 'test'")
+        size = dict(zip((f"test-{i:03d}" for i in range(n)), areas, strict=True))
+        wins, pairs = 0.0, 0
+        for _, ill in table[table["label"] == 1].iterrows():
+            for _, well in table[table["label"] == 0].iterrows():
+                ratio = size[ill["case_id"]] / size[well["case_id"]]
+                if 1 / 1.25 <= ratio <= 1.25:
+                    pairs += 1
+                    wins += (ill["score"] > well["score"]) + 0.5 * (ill["score"] == well["score"])
+        values.append(wins / pairs)
+    assert alike[MASKS].value == pytest.approx(np.mean(values))
+    assert (alike[MASKS].seeds, alike[MASKS].n) == (2, 2 * n)
+    assert every[BINARY].value > 0.8
+    assert alike[BINARY].value < every[BINARY].value - 0.1
+    low, high = alike[BINARY].interval()
+    assert low < alike[BINARY].value < high
+    due = roc_auc_score(labels_of(np.arange(n)), areas)
+    assert area_of_lesion(runs[2:], "test").value == pytest.approx(due)
+    assert every[BINARY].value == pytest.approx(due)
+    with pytest.raises(NotTestableError, match="covariate must be positive"):
+        by_size([made_run(data=CHEST)])  # a radiograph without a pneumothorax has no area
 
 
 # Shares of cases with a mask

@@ -140,9 +140,8 @@ def test_a_tube_changes_pixels_at_it_alone(chest):
     """Its edge is blurred as by a real detector, and what it absorbs is a grey level elsewhere."""
     for found in chest:
         for plain, turned in turned_pairs(found):
-            for masks, one, other in zip(
-                plain.shortcut_masks | turned.shortcut_masks, plain.images, turned.images, strict=True
-            ):  # fmt: skip
+            either = plain.shortcut_masks | turned.shortcut_masks
+            for masks, one, other in zip(either, plain.images, turned.images, strict=True):
                 away = cv2.distanceTransform((~masks).astype(np.uint8), cv2.DIST_L2, 5)
                 change = np.abs(one[0].astype(int) - other[0])
                 assert change[away > 2].max() <= 1

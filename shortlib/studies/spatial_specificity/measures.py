@@ -3,29 +3,31 @@
 from dataclasses import replace
 
 import numpy as np
-import pandas as pd
 
-from shortlib.metrics.cost import annotation_cost
+from shortlib.studies.spatial_specificity.choosing import (
+    against,
+    by_overlap,
+    of,
+    pixel_tables,
+    shares_of,
+    swept,
+)
+from shortlib.studies.spatial_specificity.guesses import error_set_lift, purity_lift
 from shortlib.studies.spatial_specificity.resampled import (
-    AGAINST,
     PLAIN,
-    TURNED,
     area_under,
     matched_area_under,
     mean_of,
-    over_cases,
     variance,
 )
+from shortlib.studies.spatial_specificity.sweeping import SWEPT
 from shortlib.studies.spatial_specificity.variants import VARIANTS
 from shortlib.studies.spatial_specificity.watching import PAPER, SELECTIONS
 from shortlib.studies.stated import Stated
 from shortlib.studies.verdicts import NotTestableError
 
-# Which of a run's test cases go against the shortcut, by the data's `robust`.
-ROBUST = {"turned": TURNED, "all": PLAIN, "subset": AGAINST}
 # The specificity of labels, in the order of the paper's Figure 5.
 LEVELS = {1: ("binary-erm", "image"), 2: ("boxes", "boxes"), 3: ("masks", "masks")}
-SWEPT = ("masks", "boxes", "masks-ssl", "masks-spl")
 ARTEFACTS = ("dark_corner", "hair", "gel_border", "gel_bubble", "ruler", "ink", "patches")
 _STATED = Stated(__package__)
 
@@ -61,26 +63,6 @@ def estimates(metric, runs, *, selection=PAPER):
     return METRICS[metric](runs, selection)
 
 
-def of(runs, variant, share=1.0):
-    """Choose the runs of a variant and share, by seed, so that results are paired by seed.
-
-    On stickers they are those of the least overlap among `runs`; see :func:`by_overlap`.
-    """
-    method = VARIANTS[variant]
-    chosen = [
-        run
-        for run in _without_dial(runs)
-        if run.request["method"] == method and run.settings["share"] == share
-    ]
-    return sorted(chosen, key=lambda run: run.seed)
-
-
-def shares_of(runs, variant):
-    """List the shares of training cases with labels that a variant was fitted on, rising."""
-    method = VARIANTS[variant]
-    return sorted({run.settings["share"] for run in runs if run.request["method"] == method})
-
-
 def overall_auroc(runs, selection, share=1.0):
     """AUROC over all plain test cases, by model."""
     return _by_model(runs, selection, share, lambda chosen: PLAIN)
@@ -88,7 +70,7 @@ def overall_auroc(runs, selection, share=1.0):
 
 def robust_auroc(runs, selection, share=1.0):
     """AUROC on the test cases that go against the shortcut, by model."""
-    return _by_model(runs, selection, share, _against)
+    return _by_model(runs, selection, share, against)
 
 
 def by_size(runs, selection=PAPER):
@@ -121,7 +103,7 @@ def robust_at(which):
     """Return a metric: robust AUROC at the smallest or largest share below all, by model."""
 
     def measure(runs, selection):
-        runs = _swept(runs)
+        runs = swept(runs)
         below = [share for one in SWEPT for share in shares_of(runs, one) if share < 1]
         if not below:
             raise NotTestableError("no run has labels of a part of the training cases")
@@ -206,76 +188,6 @@ def gain_by_overlap(runs, selection):
     return found
 
 
-def by_overlap(runs):
-    """Sort runs on stickers by the share of a sticker that lies on the lesion."""
-    found = {}
-    for run in runs:
-        drawn = run.settings["source"].get("drawn", {})
-        if "overlap" in drawn:
-            found.setdefault(float(drawn["overlap"]), []).append(run)
-    return dict(sorted(found.items()))
-
-
-def error_set_lift(runs, selection):
-    """How much richer JTT's error set is in cases that the shortcut misleads."""
-    chosen, name = of(runs, "binary-jtt"), VARIANTS["binary-jtt"]
-    tables = _inferred(chosen)
-    return {name: over_cases(tables, _lift)} if tables else {}
-
-
-def purity_lift(runs, selection):
-    """How much better GEORGE's groups tell the shortcut than classes do."""
-    chosen, name = of(runs, "binary-george"), VARIANTS["binary-george"]
-    tables = _inferred(chosen)
-    return {name: over_cases(tables, _purer)} if tables else {}
-
-
-def pixel_tables(runs):
-    """Return the sums over positive pixels of each seed."""
-    return [run.table("pixels") for run in of(runs, "masks")]
-
-
-def sweep(runs, selection=PAPER, **costs):
-    """Tabulate robust and overall AUROC against the labels that they took.
-
-    Parameters
-    ----------
-    runs : list of shortlib.runs.Run
-    selection : str
-    **costs
-        ``seconds_per_click``, ``wage_per_hour`` and ``clicks`` (a dict with ``label``, ``boxes``
-        and ``masks``); the paper's where they are not given.
-
-    Returns
-    -------
-    pandas.DataFrame
-        A row a model and share: ``model``, ``share``, ``cases``, ``positives`` (means over seeds),
-        ``dollars``, ``robust`` and ``overall`` with the ends of their intervals, ``seeds``.
-    """
-    usual = _STATED.published()["costs"]
-    clicks = {**usual["clicks"], **costs.pop("clicks", {})}
-    rates = {name: usual[name] for name in ("seconds_per_click", "wage_per_hour")} | costs
-    rows = []
-    columns = ["model", "share", "cases", "positives", "dollars"]
-    columns += [f"{n}{end}" for n in ("robust", "overall") for end in ("", "_low", "_high")]
-    runs = _swept(runs)
-    for variant in ("binary-erm", *SWEPT):
-        kind = {"binary-erm": "label", "boxes": "boxes"}.get(variant, "masks")
-        for share in shares_of(runs, variant):
-            chosen = of(runs, variant, share)
-            cases = np.mean([run.provenance["cases"]["train"] for run in chosen]) * share
-            positives = np.mean([run.provenance["positives"]["train"] for run in chosen]) * share
-            dollars = annotation_cost(round(positives), clicks=clicks[kind], **rates)
-            row = {"model": VARIANTS[variant], "share": share, "cases": round(cases)}
-            row |= {"positives": round(positives), "dollars": dollars}
-            for name, view in (("robust", _against(chosen)), ("overall", PLAIN)):
-                estimate = area_under(chosen, view, selection)
-                low, high = estimate.interval()
-                row |= {name: estimate.value, f"{name}_low": low, f"{name}_high": high}
-            rows.append(row | {"seeds": len(chosen)})
-    return pd.DataFrame(rows, columns=[*columns, "seeds"])
-
-
 def _by_model(runs, selection, share, view):
     found = {}
     for variant, title in VARIANTS.items():
@@ -283,22 +195,6 @@ def _by_model(runs, selection, share, view):
         if chosen:
             found[title] = area_under(chosen, view(chosen), selection)
     return found
-
-
-def _swept(runs):
-    """Keep the seeds that also have runs on a part of the cases, so that all stand on the same."""
-    seeds = {run.seed for run in runs if run.settings["share"] < 1}
-    return [run for run in runs if run.seed in seeds] if seeds else list(runs)
-
-
-def _against(chosen):
-    return ROBUST[chosen[0].settings["robust"]]
-
-
-def _without_dial(runs):
-    """Keep the first setting of the dial, where there is one."""
-    dialled = by_overlap(runs)
-    return next(iter(dialled.values())) if dialled else runs
 
 
 def _unpaired(first, second):
@@ -312,42 +208,6 @@ def _unpaired(first, second):
         first.n + second.n,
         min(first.seeds, second.seeds),
     )
-
-
-def _inferred(runs):
-    tables = []
-    for run in runs:
-        table = run.table("inferred")
-        by = run.settings["group_by"]
-        name = by if by in table else "shortcut"
-        if name not in table:
-            raise NotTestableError("nobody knows which training cases carry the shortcut")
-        tables.append(table.assign(shortcut=table[name].astype(bool)))
-    return tables
-
-
-def _lift(table, counts):
-    misled = (table["shortcut"] != (table["label"] == 1)).to_numpy(float)
-    errors = table["error"].to_numpy(float)
-    drawn = errors @ counts
-    # A resample without an error has no error set.
-    undefined = np.full(len(drawn), np.nan)
-    share = np.divide((misled * errors) @ counts, drawn, out=undefined, where=drawn > 0)
-    return share - misled @ counts / counts.sum(axis=0)
-
-
-def _purer(table, counts):
-    return _purity(table["group"], table, counts) - _purity(table["label"], table, counts)
-
-
-def _purity(groups, table, counts):
-    carries = table["shortcut"].to_numpy()
-    most = np.zeros(counts.shape[1])
-    for group in np.unique(groups):
-        members = (groups == group).to_numpy()
-        sides = [counts[members & (carries == one)].sum(axis=0) for one in (True, False)]
-        most += np.maximum(*sides)
-    return most / counts.sum(axis=0)
 
 
 METRICS = {

@@ -4,9 +4,10 @@ import copy
 
 from shortlib.runs.request import Request
 from shortlib.studies.spatial_specificity.fit import VERSION
-from shortlib.studies.spatial_specificity.measures import SWEPT, estimates
+from shortlib.studies.spatial_specificity.measures import estimates
 from shortlib.studies.spatial_specificity.own_values import CHECKS
 from shortlib.studies.spatial_specificity.sources import source_checksum, sources_here
+from shortlib.studies.spatial_specificity.sweeping import SWEPT
 from shortlib.studies.spatial_specificity.training import OF_IMAGES
 from shortlib.studies.spatial_specificity.variants import VARIANTS, variant_name
 from shortlib.studies.spatial_specificity.watching import SELECTIONS as RULES

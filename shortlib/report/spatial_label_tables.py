@@ -1,0 +1,201 @@
+"""Tables of labels: what they mark, how many it takes, what is guessed without them, their cost."""
+
+import numpy as np
+import pandas as pd
+
+from shortlib.metrics.cost import annotation_cost
+from shortlib.metrics.grouping import cluster_purity, error_set_precision, error_set_recall
+from shortlib.report.claim_tables import format_estimate
+from shortlib.report.side_by_side import SOURCES, side_by_side
+from shortlib.report.spatial_tables import LABELS
+from shortlib.studies.spatial_specificity.choosing import of, pixel_tables, shares_of
+from shortlib.studies.spatial_specificity.measures import artefact_gaps, overlaps, robust_auroc
+from shortlib.studies.spatial_specificity.resampled import mean_of, variance
+from shortlib.studies.spatial_specificity.sweeping import SWEPT
+from shortlib.studies.spatial_specificity.variants import VARIANTS
+from shortlib.studies.spatial_specificity.watching import PAPER
+
+
+def table_3(published, groups):
+    """Tabulate the variance measure by kind of label, the paper's beside that of each data set.
+
+    Parameters
+    ----------
+    published : dict
+    groups : dict of str to list of shortlib.runs.Run
+        By data set.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Two columns a data set: the share of the image that is labelled positive and the variance,
+        both with 95% intervals over training images and seeds.
+    """
+    printed = {row["task"]: row["values"] for row in published["tables"][1]["rows"]}
+    rows = []
+    for kind, title in LABELS.items():
+        row = {"labels": title}
+        for task in ("chest", "skin"):
+            value = printed[task].get(kind)
+            row[f"variance, published, {task}"] = "–" if value is None else f"{value:.2f}"
+        for data, runs in groups.items():
+            if tables := pixel_tables(runs):
+                mine = [table[table["supervision"] == kind] for table in tables]
+                row[f"share positive, {data}"] = format_estimate(mean_of(mine, "share"), 2)
+                row[f"variance, {data}"] = format_estimate(variance(tables, kind), 2)
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def table_4(published, reference, here):
+    """Tabulate the robust AUROC by the share of training cases with a mask or box.
+
+    Parameters
+    ----------
+    published : dict
+    reference, here : list of shortlib.runs.Run
+        Each of one profile, both of the same data set.
+
+    Returns
+    -------
+    pandas.DataFrame
+        A row a model and source, a column a share.
+    """
+    printed = {row["row"]: row for row in published["tables"][2]["rows"]}
+    samples = published["samples"]
+    parts = {"reference": reference, "this run": here}
+    shares = sorted({s for runs in parts.values() for v in SWEPT for s in shares_of(runs, v)})
+    named = {share: f"{share:.3g} of the cases" for share in shares}
+    lines = []
+    for variant in SWEPT:
+        title, cells = VARIANTS[variant], {}
+        for share in shares:
+            row, n = printed[title], samples[min(samples, key=lambda s: abs(s - share))]
+            if n in row["values"]:
+                cells[named[share]] = f"{row['values'][n]:.3f} ± {row['spread'][n]:.3f} ({n})"
+        lines.append((title, "published", cells, "published"))
+        for source in SOURCES:
+            cells = {}
+            for share in shares_of(parts[source], variant):
+                found = robust_auroc(parts[source], PAPER, share)[title]
+                cells[named[share]] = format_estimate(found, 3)
+            lines.append((title, source, cells, source))
+    return side_by_side(lines, list(named.values())).rename(columns={"row": "model"})
+
+
+def artefact_table(runs):
+    """Tabulate what each artefact costs models that learned from masks and from image labels.
+
+    Parameters
+    ----------
+    runs : list of shortlib.runs.Run
+        Of one data set with several artefacts.
+
+    Returns
+    -------
+    pandas.DataFrame
+        A row an artefact: on how much of it lies the lesion, how many benign and malignant test
+        cases have it (first seed), and for each model the AUROC without it, with it, and the gap.
+    """
+    known, rows = overlaps(runs), []
+    gaps = {VARIANTS[v]: artefact_gaps(runs, PAPER, v) for v in ("binary-erm", "masks")}
+    cases = of(runs, "masks")[0].table("cases")
+    cases = cases[cases["split"] == "test"]
+    for artefact in gaps[VARIANTS["masks"]]:
+        counts = [int(cases.loc[cases["label"] == k, artefact].sum()) for k in (0, 1)]
+        overlap = known.get(artefact)
+        stated = f"{overlap:.2f} (stated)" if isinstance(overlap, float) else None
+        row = {
+            "artefact": artefact,
+            "on the lesion": stated or format_estimate(overlap, 2),
+            "benign / malignant with it": f"{counts[0]} / {counts[1]}",
+        }
+        for title, found in gaps.items():
+            for k, name in enumerate(("without", "with", "gap")):
+                gap = found.get(artefact)
+                row[f"{title}, {name}"] = (
+                    "one class only" if gap is None else format_estimate(gap[k], 2)
+                )
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def inferred_table(groups):
+    """Tabulate what JTT and GEORGE infer of the shortcut that nobody told them.
+
+    Parameters
+    ----------
+    groups : dict of str to list of shortlib.runs.Run
+        By data set.
+
+    Returns
+    -------
+    pandas.DataFrame
+        A row a data set and method, values seed by seed. Precision and recall are of the cases on
+        which label and shortcut disagree; the purity of classes is what no clustering has.
+    """
+    rows = []
+    for data, runs in groups.items():
+        for variant in ("binary-jtt", "binary-george"):
+            tables = [_flagged(run) for run in of(runs, variant)]
+            if not tables or any(table is None for table in tables):
+                continue
+            if variant == "binary-jtt":
+                found = [_of_errors(table) for table in tables]
+            else:
+                found = [_of_clusters(table) for table in tables]
+            cells = {name: ", ".join(one[name] for one in found) for name in found[0]}
+            rows.append({"data": data, "method": VARIANTS[variant], **cells})
+    return pd.DataFrame(rows).fillna("–")
+
+
+def cost_table(published):
+    """Reproduce the paper's example of what labels cost.
+
+    Returns
+    -------
+    pandas.DataFrame
+        A row a kind of label: clicks, hours, dollars, dollars beyond labels, and the paper's.
+    """
+    stated = published["costs"]
+    rates = {name: stated[name] for name in ("seconds_per_click", "wage_per_hour")}
+    n, rows = stated["n_positive"], []
+    base = annotation_cost(n, clicks=stated["clicks"]["label"], **rates)
+    for kind, clicks in stated["clicks"].items():
+        dollars = annotation_cost(n, clicks=clicks, **rates)
+        printed = stated["beyond_labels"].get(kind)
+        rows.append(
+            {
+                "labels": {"label": "image label", "boxes": "box", "masks": "mask"}[kind],
+                "clicks": clicks,
+                "hours": f"{dollars / rates['wage_per_hour']:.1f}",
+                "dollars": f"{dollars:,.0f}",
+                "beyond labels": f"{dollars - base:,.0f}",
+                "the paper's": "–" if printed is None else f"{printed:,.0f}",
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def _flagged(run):
+    table, by = run.table("inferred"), run.settings["group_by"]
+    name = by if by in table else "shortcut"
+    return table.assign(carries=table[name].astype(int)) if name in table else None
+
+
+def _of_errors(table):
+    errors, labels, carries = (table[n].to_numpy(int) for n in ("error", "label", "carries"))
+    return {
+        "inferred": f"{errors.sum()} errors",
+        "precision": f"{error_set_precision(errors, labels, carries):.2f}",
+        "by chance": f"{np.mean(labels != carries):.2f}",
+        "recall": f"{error_set_recall(errors, labels, carries):.2f}",
+    }
+
+
+def _of_clusters(table):
+    return {
+        "inferred": f"{table['group'].nunique()} groups",
+        "purity": f"{cluster_purity(table['group'], table['carries']):.2f}",
+        "purity of classes": f"{cluster_purity(table['label'], table['carries']):.2f}",
+    }
