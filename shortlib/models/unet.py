@@ -166,7 +166,6 @@ def _package():
         import segmentation_models_pytorch as smp
     except ImportError as error:
         raise ValueError(
-            "U-Nets need the package segmentation-models-pytorch "
-            "(pip install 'shortlib[studies]')"
+            "U-Nets need the package segmentation-models-pytorch (pip install 'shortlib[studies]')"
         ) from error
     return smp

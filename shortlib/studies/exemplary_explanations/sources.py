@@ -182,10 +182,8 @@ def _lungs_only(cohort):
     cohort = replace(cohort, anatomy_names=(LUNGS,), covariates=None)
     if cohort.shortcut_masks is None:
         return cohort
-    joints, adult = cohort.plane("shortcut_masks", ADULT), cohort.shortcut
-    if adult.ndim == 2:  # beside devices
-        adult = adult[:, cohort.shortcut_names.index(ADULT)]
-    return replace(cohort, shortcut=adult, shortcut_masks=joints, shortcut_names=(JOINTS,))
+    joints = cohort.plane("shortcut_masks", ADULT)
+    return replace(cohort, shortcut_masks=joints, shortcut_names=(JOINTS,))
 
 
 def _as_flipped(cohort, names):

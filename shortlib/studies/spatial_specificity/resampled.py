@@ -129,7 +129,7 @@ def mean_of(tables, column, *, where=None):
     ids = sorted(set().union(*(one.index for one in values)))
     stacked = np.stack([one.reindex(ids).to_numpy() for one in values])[..., None]
     try:
-        return multilabel_means(stacked).mean()
+        return multilabel_means(stacked).finding(0)  # without resamples that have no such case
     except ValueError as error:
         raise NotTestableError(f"this cannot be measured: {error}") from error
 
