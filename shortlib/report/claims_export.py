@@ -83,7 +83,7 @@ def export_verdicts(verdicts, other, runs, folder):
     for study, judged in verdicts.items():
         tables.verdict_page_table(judged).to_csv(folder / f"{study}.csv", index=False)
         if study in other:
-            differing = selection_table(judged, other[study])
+            differing = selection_table(judged, other[study], load_study(study).SELECTION_WORDS)
             differing.to_csv(folder / f"{study}-selection.csv", index=False)
         (folder / f"{study}-stands-on.md").write_text(tables.stands_on(judged), encoding="utf-8")
         (folder / f"{study}.card.md").write_text(provenance_card(runs[study]), encoding="utf-8")
@@ -121,11 +121,11 @@ def study_section(study, *, two_rules):
         f"```{{include}} {made}.card.md\n```",
     ]
     if two_rules:
-        first, second = study.SELECTIONS
+        first, second = (study.SELECTION_WORDS[rule] for rule in study.SELECTIONS[:2])
         parts += [
-            f"### If the epoch is chosen by {second} loss",
-            f"The verdicts above choose the epoch as the paper does, by {first} loss. Where the "
-            f"estimate differs under {second} loss:",
+            f"### If the epoch is chosen by {second}",
+            f"The verdicts above choose the epoch as the paper does, by {first}. Where the "
+            f"estimate differs under {second}:",
             _table(
                 "Estimates and verdicts under the two selection rules.",
                 name=f"tab-selection-{name}",
@@ -142,8 +142,15 @@ def _table(caption, *, name, file):
     return f"```{{csv-table}} {caption}\n{lines}\n```"
 
 
-def selection_table(verdicts, other):
+def selection_table(verdicts, other, words):
     """Tabulate the claims whose estimate depends on how the epoch was chosen.
+
+    Parameters
+    ----------
+    verdicts, other : list of Verdict
+        Of the same claims, under two selection rules.
+    words : dict of str to str
+        Each rule in words.
 
     Returns
     -------
@@ -153,9 +160,9 @@ def selection_table(verdicts, other):
     rows = [
         {
             "claim": f"`{v.id}`",
-            f"epoch by {v.selection} loss": tables.format_estimate(v.effect),
+            f"epoch by {words[v.selection]}": tables.format_estimate(v.effect),
             "verdict": v.verdict,
-            f"epoch by {o.selection} loss": tables.format_estimate(o.effect),
+            f"epoch by {words[o.selection]}": tables.format_estimate(o.effect),
             "verdict then": o.verdict,
         }
         for v, o in zip(verdicts, other, strict=True)

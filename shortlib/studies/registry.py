@@ -23,7 +23,8 @@ def load_study(name):
     Returns
     -------
     module
-        Has ``NAME``, ``TITLE``, ``CLAIMS_OF``, ``SELECTIONS``, ``OWN_PARAMETERS``,
+        Has ``NAME``, ``TITLE``, ``CLAIMS_OF``, ``SELECTIONS`` (and, where there are several,
+        ``SELECTION_WORDS``, each in words), ``OWN_PARAMETERS``,
         ``profiles()``, ``claims()``, ``published()``,
         ``requests(profile, data=..., seeds=..., data_root=...)``, ``groups(runs)`` and
         ``estimates(metric, runs, selection=...)``.

@@ -15,6 +15,7 @@ from shortlib.studies.registry import STUDIES, load_study
 from shortlib.studies.verdicts import VERDICTS, verdicts_of
 
 STUDY = "spatial-specificity-synthetic"
+STUDY_WORDS = load_study(STUDY).SELECTION_WORDS
 RULES = ("test", "validation")
 NO_RUNS = {STUDY: []}
 
@@ -111,7 +112,7 @@ def test_exporting_again_replaces_what_was_there(judged, tmp_path):
 
 
 def test_the_selection_table_shows_what_depends_on_the_choice_of_the_epoch(judged):
-    table = selection_table(judged["test"], judged["validation"]).set_index("claim")
+    table = selection_table(judged["test"], judged["validation"], STUDY_WORDS).set_index("claim")
     row = table.loc["`segmentation-ignores-shortcut-printed`"]
     assert (row["epoch by test loss"], row["verdict"]) == ("1.000 [1.000, 1.000]", "reproduced")
     assert row["epoch by validation loss"] == "0.000 [0.000, 0.000]"
@@ -122,5 +123,5 @@ def test_the_selection_table_shows_what_depends_on_the_choice_of_the_epoch(judge
 
 
 def test_the_selection_table_says_so_when_nothing_depends_on_it(judged):
-    (cell,) = selection_table(judged["test"], judged["test"])["claim"]
+    (cell,) = selection_table(judged["test"], judged["test"], STUDY_WORDS)["claim"]
     assert cell.startswith("none")

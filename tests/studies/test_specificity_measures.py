@@ -247,6 +247,30 @@ def test_the_smallest_and_the_largest_share_below_all():
             estimates(metric, whole)
 
 
+def test_a_sweep_of_fewer_seeds_stands_on_these_alone():
+    def score_of(sign):
+        return lambda labels, *_: sign * labels
+
+    # The second seed has no run on a part of the cases, and other scores.
+    runs = [
+        made_run(variant, seed=seed, score=score_of((1, -1)[seed]))
+        for seed in (1, 0)
+        for variant in ("binary-erm", "masks")
+    ]
+    runs.append(made_run("masks", share=0.5, score=score_of(0)))
+    for metric in ("robust_smallest", "robust_half"):
+        found = estimates(metric, runs)
+        assert {name: (one.value, one.seeds) for name, one in found.items()} == {
+            BINARY: (1, 1), MASKS: (0.5, 1)
+        }  # fmt: skip
+    table = sweep(runs)
+    assert table["robust"].tolist() == [1, 0.5, 1]
+    assert set(table["seeds"]) == {1}
+    # Elsewhere both count, and without a sweep all do.
+    assert estimates("robust_auroc", runs)[MASKS].value == 0.5
+    assert set(sweep(runs[:-1])["seeds"]) == {2}
+
+
 def test_levels_of_specificity_are_those_of_figure_5():
     runs = shared({("binary-erm", 1.0): -1, ("boxes", 1.0): 0, ("masks", 1.0): 1})
     found = estimates("robust_by_specificity", runs)

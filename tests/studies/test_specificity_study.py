@@ -21,6 +21,7 @@ from shortlib.studies.spatial_specificity.variants import VARIANTS, variant_name
 
 CHEST, SKIN, STICKERS = "builtin-pneumothorax", "builtin-skin", "builtin-stickers"
 ISIC, SIIM, ISIC_FULL = "isic2018-task1-256", "siim-acr", "isic2018"
+MASKS = ("masks", "masks-ssl", "masks-spl")
 IMAGES = ("binary-erm", "binary-jtt", "binary-george", "binary-group-dro")
 
 
@@ -47,7 +48,10 @@ PLANS = {
     ("workshop", SKIN): FEW,
     ("workshop", STICKERS): DIALLED,
     ("workshop", ISIC): ["binary-erm", "masks"],
+    ("reference", CHEST): [*IMAGES, "quadrants", "boxes", "masks"],
+    ("reference", SKIN): [*IMAGES, "boxes", "masks"],
     ("reference", STICKERS): DIALLED,
+    ("reference", ISIC): [*IMAGES[:3], "boxes", "masks"],
     ("paper", SIIM): [*IMAGES[:3], "single-boxes",
                       *(f"{one}{share}" for one in ("boxes", "masks")
                         for share in ("-13_6", "-25", "-50", "")),
@@ -55,13 +59,18 @@ PLANS = {
                         for share in ("13_6", "25", "50"))],
     ("paper", ISIC_FULL): [*IMAGES[:3], "single-boxes", "boxes", "masks"],
 }  # fmt: skip
+SEEDS = {"smoke": 1, "workshop": 1, "reference": 3, "paper": 3, ("reference", STICKERS): 1}
+# Runs that are fitted for the first seed alone: on parts of the training cases.
+FIRST = {("reference", CHEST): [f"{one}-{share}" for one in ("boxes", *MASKS)
+                                for share in ("12_5", "50")]}  # fmt: skip
 
 
 @pytest.mark.parametrize(("profile", "data"), PLANS)
 def test_a_profile_asks_for_its_runs_on_each_data_set(profile, data, tmp_path):
     asked = runs(profile, data, data_root=tmp_path / "nowhere")
-    seeds = {"reference": 2, "paper": 3}.get(profile, 1)
+    seeds = SEEDS.get((profile, data), SEEDS[profile])
     due = Counter((seed, name) for seed in range(seeds) for name in PLANS[profile, data])
+    due.update((0, name) for name in FIRST.get((profile, data), []))
     assert Counter((run.seed, run.variant) for run in asked) == due
     assert len({run.key for run in asked}) == len(asked)
     order = [*VARIANTS.values()]

@@ -10,6 +10,7 @@ from shortlib.studies.spatial_specificity.sources import source_checksum, source
 from shortlib.studies.spatial_specificity.sweeping import SWEPT
 from shortlib.studies.spatial_specificity.training import OF_IMAGES
 from shortlib.studies.spatial_specificity.variants import VARIANTS, variant_name
+from shortlib.studies.spatial_specificity.watching import AUROC, ORACLE, PAPER, WORST
 from shortlib.studies.spatial_specificity.watching import SELECTIONS as RULES
 from shortlib.studies.stated import Stated
 
@@ -20,7 +21,8 @@ CLAIMS_OF = (
     "tubes (*builtin-pneumothorax*), drawn skin (*builtin-skin*, *builtin-stickers*) and the trap "
     "sets of ISIC 2018 (*isic2018-task1-256*)."
 )
-SELECTIONS = tuple(RULES)
+SELECTIONS = (PAPER, WORST, AUROC, ORACLE)
+SELECTION_WORDS = RULES
 OWN_PARAMETERS = tuple(CHECKS)
 
 __all__ = [
@@ -28,6 +30,7 @@ __all__ = [
     "NAME",
     "OWN_PARAMETERS",
     "SELECTIONS",
+    "SELECTION_WORDS",
     "TITLE",
     "claims",
     "estimates",

@@ -16,6 +16,7 @@ CLAIMS_OF = (
 )
 METHOD = "segmentation"
 SELECTIONS = ("test", "validation")  # by which loss the epoch is chosen; the paper's first
+SELECTION_WORDS = {"test": "test loss", "validation": "validation loss"}
 OWN_PARAMETERS = ("specificities", "epochs", "rho", "mu_a", "mu_s")
 
 __all__ = [
@@ -24,6 +25,7 @@ __all__ = [
     "NAME",
     "OWN_PARAMETERS",
     "SELECTIONS",
+    "SELECTION_WORDS",
     "TITLE",
     "claims",
     "estimates",
