@@ -39,7 +39,7 @@ def test_verdicts_of_an_empty_store_say_that_nothing_is_testable(tmp_path):
     assert {v.verdict for v in found[STUDY]} == {VERDICTS[-1]}
     with pytest.raises(ValueError, match="profile must be one of"):
         all_verdicts(Store(tmp_path), profile="huge")
-    with pytest.raises(ValueError, match="selection must be one of validation, last, test"):
+    with pytest.raises(ValueError, match=r"selection must be one of validation, last, paper.*test"):
         all_verdicts(Store(tmp_path), selection="luck")
 
 
