@@ -99,19 +99,20 @@ def test_a_lesion_that_leaves_no_room_is_touched_as_little_as_can_be():
     assert mask[placed].mean() == pytest.approx(slow_places(mask, 4).min())
 
 
-def test_all_places_that_will_do_are_taken_in_turn_and_a_draw_is_repeatable():
-    mask = np.zeros((8, 9), dtype=bool)
-    mask[:, :4] = True
-    found = set()
-    for seed in range(300):
+@pytest.mark.parametrize("overlap", [0.25, 0.6])
+def test_all_places_that_will_do_are_taken_in_turn_and_a_draw_is_repeatable(overlap):
+    mask, found = disc_at((14, 15), (6, 8), 3), set()
+    for seed in range(400):
         one, again = (
-            place_sticker(mask, overlap=0.0, radius=1, rng=np.random.default_rng(seed))
+            place_sticker(mask, overlap=overlap, radius=3, rng=np.random.default_rng(seed))
             for _ in range(2)
         )
         np.testing.assert_array_equal(one, again)
-        found.add(tuple(int(axis.mean()) for axis in np.nonzero(one)))
-    # Whole discs beside the lesion: middles in rows 1 to 6, columns 5 to 7.
-    assert found == {(i, j) for i in range(1, 7) for j in range(5, 8)}
+        found.add(tuple(int(axis.min()) for axis in np.nonzero(one)))
+    shares = slow_places(mask, 3)
+    will_do = np.abs(shares - overlap) <= 0.05
+    assert len(set(shares[will_do])) > 1  # not those alone that come closest
+    assert found == {tuple(place) for place in np.argwhere(will_do).tolist()}
 
 
 @given(st.integers(0, 99), st.integers(0, 2))

@@ -10,6 +10,7 @@ from shortlib.studies.spatial_specificity.measures import ARTEFACTS, LEVELS, MET
 from shortlib.studies.spatial_specificity.sources import source_checksum
 from shortlib.studies.spatial_specificity.study import (
     OWN_PARAMETERS,
+    SELECTION_WORDS,
     SELECTIONS,
     claims,
     groups,
@@ -450,7 +451,8 @@ def test_every_claim_is_a_rule_over_models_and_metrics_that_there_are():
 
 
 def test_words_of_the_study_are_those_of_its_parts():
-    assert SELECTIONS == ("paper", "validation-auroc", "worst-group", "oracle")
+    assert SELECTIONS == ("paper", "worst-group", "validation-auroc", "oracle")
+    assert SELECTION_WORDS.keys() == set(SELECTIONS)
     assert list(profiles()["variants"]) == list(VARIANTS)
     assert {variant for variant, _ in LEVELS.values()} | set(SWEPT) <= set(VARIANTS)
     assert set(OWN_PARAMETERS) >= {"variants", "shares", "overlaps", "trap_sets", "carries"}

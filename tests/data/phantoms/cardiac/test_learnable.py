@@ -8,7 +8,7 @@ from torch import nn
 
 from shortlib.data.phantoms.cardiac import cardiac
 
-SIZE, TRAIN, TEST, EPOCHS, BATCH = 64, 800, 280, 10, 32
+SIZE, TRAIN, TEST, EPOCHS, BATCH = 64, 480, 200, 10, 32
 
 
 def network(classes):
@@ -26,7 +26,7 @@ def inputs(cohort):
 
 def fit(cohort):
     torch.manual_seed(0)
-    model = network(len(cohort.label_names))
+    model = network(len(cohort.label_names)).to(memory_format=torch.channels_last)
     optimizer = torch.optim.AdamW(model.parameters(), weight_decay=1e-2)
     steps = EPOCHS * (len(cohort) // BATCH)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 3e-3, total_steps=steps)

@@ -60,14 +60,14 @@ def one_thread():
 
 @pytest.mark.slow
 def test_without_association_a_network_reads_the_lesion():
-    model = fitted(skin(1200, association=0, **FACTS), 14)
-    test = skin(400, part="test", association=0, **FACTS)
+    model = fitted(skin(1000, association=0, **FACTS), 14)
+    test = skin(300, part="test", association=0, **FACTS)
     plain = scores(model, test)
     assert 0.75 < roc_auc_score(test.labels, plain) < 0.97
     melanoma = test.labels == 1
     gap = plain[melanoma].mean() - plain[~melanoma].mean()
     for erase in ("cues", "lesion"):
-        erased = scores(model, skin(400, part="test", association=0, erase=erase, **FACTS))
+        erased = scores(model, skin(300, part="test", association=0, erase=erase, **FACTS))
         assert roc_auc_score(test.labels, erased) < 0.62
         # A melanoma that is erased looks about as harmless as a mole, or more so.
         assert erased[melanoma].mean() < plain[melanoma].mean() - gap / 2
@@ -75,8 +75,8 @@ def test_without_association_a_network_reads_the_lesion():
 
 @pytest.mark.slow
 def test_the_trap_catches_a_network():
-    model = fitted(skin(800, association=1, **FACTS), 12)
-    aligned, adversarial = (skin(300, part="test", association=dial, **FACTS) for dial in (1, -1))
+    model = fitted(skin(600, association=1, **FACTS), 12)
+    aligned, adversarial = (skin(250, part="test", association=dial, **FACTS) for dial in (1, -1))
     caught = roc_auc_score(aligned.labels, scores(model, aligned))
     turned = roc_auc_score(adversarial.labels, scores(model, adversarial))
     assert caught > 0.75
