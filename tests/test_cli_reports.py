@@ -66,7 +66,10 @@ def test_tables_are_exported_before_the_check_fails(call, page, tmp_path):
     ("words", "sentence"),
     [
         (("--profile", "huge"), "profile must be one of smoke"),
-        (("--selection", "luck"), "selection must be one of validation, last, test, got"),
+        (
+            ("--selection", "luck"),
+            "selection must be one of validation, last, paper, worst-group, validation-auroc",
+        ),
         (
             ("--study", "spatial-specificity-synthetic", "--selection", "luck"),
             "selection must be one of test, validation, got 'luck'",

@@ -113,13 +113,21 @@ def fit_per_case(
         return both["objective"](losses, index)
 
     def evaluate(both):
-        seen = {} if watch is None else watch(both["network"])
-        if held_out is None:
-            return seen
-        logits = logits_of(both["network"], images["validation"], compute)
-        return held_out.measure(logits, case_losses(logits, labels["validation"])) | seen
+        found = {}
+        if held_out is not None:
+            logits = logits_of(both["network"], images["validation"], compute)
+            found = held_out.measure(logits, case_losses(logits, labels["validation"]))
+        found |= {} if watch is None else watch(both["network"])
+        for name, asked in rules.items():
+            if asked.monitor not in found:
+                raise ValueError(
+                    f"rule {name!r} asks for {asked.monitor!r}; measured are {', '.join(found)}"
+                )
+        return found
 
     rules = dict(further_rules or {})
+    if rule.monitor in rules:
+        raise ValueError(f"further_rules must not be called as rule's own {rule.monitor!r} is")
     if held_out is not None:
         rules[rule.monitor] = rule
     # One module, so that the objective's state is in the checkpoint beside the network's.

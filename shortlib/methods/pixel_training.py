@@ -30,8 +30,11 @@ def pixel_classes(masks, labels, *, lesion_classes):
     Raises
     ------
     ValueError
-        If there is one class of lesions, and a case with label 0 has one.
+        If there is one class of lesions and a case with label 0 has one, or `lesion_classes` is
+        neither 1 nor 2.
     """
+    if lesion_classes not in (1, 2):
+        raise ValueError(f"lesion_classes must be 1 or 2, got {lesion_classes!r}")
     if lesion_classes == 2:
         return masks * (1 + labels.astype(np.uint8))[:, None, None]
     odd = masks[labels == 0].any(axis=(1, 2))

@@ -78,10 +78,15 @@ class ImageSimilarity:
     Raises
     ------
     ValueError
-        If there is no unlabelled image.
+        If there is no unlabelled image, or nothing that makes views.
     """
 
     def __init__(self, images, augment, weight, compute):
+        if augment is None:
+            raise ValueError(
+                "augment must be given: semi-supervised training compares two views of an image, "
+                "and without an augmentation they are the same"
+            )
         if not len(images):
             raise ValueError(
                 "there is no unlabelled image: semi-supervised training needs some training cases "

@@ -3,6 +3,7 @@
 from itertools import accumulate
 
 import torch
+from safetensors import SafetensorError
 from torch import nn
 
 from shortlib.models.cnn import WEIGHTS, build_cnn
@@ -127,6 +128,14 @@ def build_unet(network, *, channels=1, classes=2, weights="random"):
             in_channels=3 if named else channels,
             classes=classes,
         )
+    except (SafetensorError, RuntimeError) as error:
+        if named is None:
+            raise
+        raise ValueError(
+            f"the ImageNet weights of {network} that are in the model hub's cache are damaged or "
+            f"not those of encoder {ENCODERS[network]} ({' '.join(str(error).split())[:200]}); "
+            "remove them and have them downloaded again"
+        ) from error
     # The hub's client raises its own errors, the network's and the disk's.
     except Exception as error:
         if named is None:

@@ -3,6 +3,7 @@
 import pandas as pd
 
 from shortlib.report.claim_tables import format_estimate
+from shortlib.report.measured import measured_or_nothing
 from shortlib.report.side_by_side import SOURCES, side_by_side, write_caption
 from shortlib.studies.cardiac_context.measures import MODELS, TASKS, by_class, estimates
 from shortlib.studies.verdicts import NotTestableError
@@ -142,10 +143,7 @@ def habitus_table(runs):
 
 def measured_by(metric, runs):
     """Measure a metric of the study by model; nothing where these runs cannot tell."""
-    try:
-        return estimates(metric, runs) if runs else {}
-    except NotTestableError:
-        return {}
+    return measured_or_nothing(estimates, metric, runs)
 
 
 def caption(text, *parts):

@@ -3,6 +3,7 @@
 import pandas as pd
 
 from shortlib.report.claim_tables import format_estimate
+from shortlib.report.measured import measured_or_nothing
 from shortlib.report.side_by_side import SOURCES, side_by_side, write_caption
 from shortlib.studies.exemplary_explanations.measures import (
     AS_PRINTED,
@@ -188,10 +189,7 @@ def weights_in_words(runs, name):
 
 def measured_by(metric, runs):
     """Measure a metric of the study by model; nothing where these runs cannot tell."""
-    try:
-        return estimates(metric, runs) if runs else {}
-    except NotTestableError:
-        return {}
+    return measured_or_nothing(estimates, metric, runs)
 
 
 def caption(text, *parts):

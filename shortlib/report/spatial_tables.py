@@ -3,6 +3,7 @@
 import pandas as pd
 
 from shortlib.report.claim_tables import format_estimate
+from shortlib.report.measured import measured_or_nothing
 from shortlib.report.side_by_side import SOURCES, side_by_side, write_caption
 from shortlib.studies.spatial_specificity.choosing import of
 from shortlib.studies.spatial_specificity.groups import group_accuracies
@@ -188,10 +189,7 @@ def joined(groups, tabulate):
 
 def measured_by(metric, runs, selection=PAPER):
     """Measure a metric of the study by model; nothing where these runs cannot tell."""
-    try:
-        return estimates(metric, runs, selection=selection) if runs else {}
-    except NotTestableError:
-        return {}
+    return measured_or_nothing(estimates, metric, runs, selection=selection)
 
 
 def caption(text, *parts, selection=PAPER):

@@ -26,8 +26,10 @@ def sticker_places(mask, radius):
     Raises
     ------
     ValueError
-        If the disc does not fit into the image.
+        If the radius is none, or the disc does not fit into the image.
     """
+    if type(radius) is not int or radius < 0:
+        raise ValueError(f"radius must be a whole number of pixels, 0 or more, got {radius!r}")
     disc = _disc(radius)
     if min(mask.shape) < len(disc):
         raise ValueError(

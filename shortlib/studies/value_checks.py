@@ -45,3 +45,31 @@ def one_of(*known):
         return value
 
     return check
+
+
+def checked(study, checks, own):
+    """Check a study's own parameters.
+
+    Parameters
+    ----------
+    study : str
+        Its name, for errors.
+    checks : dict of str to callable
+        What the study has, by name.
+    own : dict
+        What was asked for.
+
+    Returns
+    -------
+    dict
+        By name, what a run's settings hold.
+
+    Raises
+    ------
+    ValueError
+        If the study has no such parameter, or the value makes no sense.
+    """
+    for name in own:
+        if name not in checks:
+            raise ValueError(f"{study} has no parameter {name!r}; it has {', '.join(checks)}")
+    return {name: checks[name](name, value) for name, value in own.items()}

@@ -291,3 +291,18 @@ def test_several_labels_a_case_and_groups_of_nothing_are_refused(toy):
         fit_per_case(
             network(), part, schedule=ONE, compute=toy.CPU, seed=0, validation_groups=[0] * 8
         )
+
+
+@pytest.mark.parametrize(
+    ("further", "said"),
+    [
+        ({"best": Rule("nowhere")}, "rule 'best' asks for 'nowhere'; measured are validation_loss"),
+        ({"validation_loss": Rule("validation_accuracy")}, "must not be called as rule's own"),
+    ],
+)
+def test_a_further_rule_that_cannot_be_followed_is_said(toy, further, said):
+    train = cohort_of([0, 1, 0, 1])
+    with pytest.raises(ValueError, match=said):
+        fit_per_case(
+            network(), train, train, schedule=ONE, compute=toy.CPU, seed=0, further_rules=further
+        )

@@ -337,3 +337,8 @@ def test_a_fit_that_was_interrupted_ends_as_one_that_was_not(tmp_path, monkeypat
         (whole.weights["dice"], resumed.weights["dice"]),
     ):
         assert all(torch.equal(value, b[name]) for name, value in a.items())
+
+
+def test_lesions_have_one_class_or_two():
+    with pytest.raises(ValueError, match="lesion_classes must be 1 or 2, got 3"):
+        pixel_classes(np.zeros((1, 2, 2), bool), np.zeros(1, int), lesion_classes=3)

@@ -295,3 +295,8 @@ def test_each_training_resumes_to_the_same_bits(toy, tmp_path, monkeypatch, stop
         assert all(
             torch.equal(value, b.state_dict()[name]) for name, value in a.state_dict().items()
         )
+
+
+def test_without_an_augmentation_there_are_no_two_views(toy):
+    with pytest.raises(ValueError, match="augment must be given"):
+        ImageSimilarity(marked(2)[0], None, 1.0, toy.CPU)

@@ -193,6 +193,15 @@ def test_without_the_hub_a_sentence_says_what_to_do(network, cache):
     assert "\n" not in said
 
 
+@pytest.mark.parametrize("network", ENCODERS)
+def test_weights_of_something_else_are_called_so(network, cache):
+    put(cache, network, {"conv1.weight": torch.zeros(2, 3)})
+    with pytest.raises(ValueError, match="are damaged or not those of encoder") as found:
+        build_unet(network, weights="imagenet")
+    assert "\n" not in str(found.value)
+    assert "hub cannot be reached" not in str(found.value)
+
+
 # Arguments
 
 

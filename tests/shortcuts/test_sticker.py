@@ -153,3 +153,9 @@ def test_a_disc_that_does_not_fit_is_refused():
     assert sticker_places(np.ones((9, 12), bool), 4).shape == (1, 4)
     with pytest.raises(ValueError, match="disc in the image of 9 x 12 px, got 5"):
         sticker_places(np.ones((9, 12), bool), 5)
+
+
+@pytest.mark.parametrize("radius", [-1, 1.5, True])
+def test_a_radius_that_is_none_is_said(radius):
+    with pytest.raises(ValueError, match="radius must be a whole number"):
+        sticker_places(np.zeros((9, 9), bool), radius)

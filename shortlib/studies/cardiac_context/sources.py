@@ -7,10 +7,10 @@ import numpy as np
 
 from shortlib.data.locations import data_folder
 from shortlib.data.phantoms.cardiac import cardiac
-from shortlib.data.problems import DataError
 from shortlib.data.sets import read_index
 from shortlib.shortcuts.background import heart_masks
 from shortlib.shortcuts.discs import covering_radius
+from shortlib.studies.data_here import require_checksum
 
 # Sources that a study may have; `cm` is always there.
 SOURCES = ("cm", "acdc", "real")
@@ -111,10 +111,4 @@ def check_source(settings, checksum, *, data_root=None):
         If they are others, or not here.
     """
     found = source_checksum(settings["source"], data_root=data_root, on_error=settings["on_error"])
-    if found != checksum:
-        raise DataError(
-            "other data",
-            f"the data that are here have the checksum {found!r}, those that the run was asked "
-            f"for on have {checksum!r}; plan the runs again where the data are",
-            path=data_root,
-        )
+    require_checksum(found, checksum, data_root=data_root)

@@ -9,11 +9,11 @@ from shortlib.data.decoded import decoded
 from shortlib.data.label_sentences import label_sentences
 from shortlib.data.locations import data_folder
 from shortlib.data.phantoms.make import make
-from shortlib.data.problems import DataError
 from shortlib.data.reports import shorten
 from shortlib.data.seeds import derive_seed
 from shortlib.data.sets import read_index
 from shortlib.data.views import positives
+from shortlib.studies.data_here import require_checksum
 
 PARTS = ("train", "validation", "clean", "test")
 
@@ -93,13 +93,7 @@ def check_source(settings, checksum, *, data_root=None):
         If they are others, or not here.
     """
     found = source_checksum(settings["source"], data_root=data_root, on_error=settings["on_error"])
-    if found != checksum:
-        raise DataError(
-            "other data",
-            f"the data that are here have the checksum {found!r}, those that the run was asked "
-            f"for on have {checksum!r}; plan the runs again where the data are",
-            path=data_root,
-        )
+    require_checksum(found, checksum, data_root=data_root)
 
 
 def is_here(source, data_root=None):

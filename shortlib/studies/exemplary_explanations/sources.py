@@ -2,15 +2,13 @@
 
 from dataclasses import replace
 from functools import lru_cache
-from pathlib import Path
 
 import numpy as np
 
-from shortlib.data.locations import data_folder
 from shortlib.data.phantoms.chest import Population, chest
 from shortlib.data.phantoms.chest.settings import CLASSES
-from shortlib.data.problems import DataError
 from shortlib.data.sets import read_index
+from shortlib.studies.data_here import require_checksum, set_folder
 
 LUNGS = "lungs"
 JOINTS = "joints"
@@ -86,7 +84,7 @@ def sources_here(source, data_root=None):
     if "drawn" in source:
         return True
     sets = [source, *([source["flipped"]] if "flipped" in source else [])]
-    return all(_folder(one["set"], data_root).is_dir() for one in sets)
+    return all(set_folder(one["set"], data_root).is_dir() for one in sets)
 
 
 def check_source(settings, checksum, *, data_root=None):
@@ -98,13 +96,7 @@ def check_source(settings, checksum, *, data_root=None):
         If they are others, or not here.
     """
     found = source_checksum(settings["source"], data_root=data_root, on_error=settings["on_error"])
-    if found != checksum:
-        raise DataError(
-            "other data",
-            f"the data that are here have the checksum {found!r}, those that the run was asked "
-            f"for on have {checksum!r}; plan the runs again where the data are",
-            path=data_root,
-        )
+    require_checksum(found, checksum, data_root=data_root)
 
 
 def adult_shares(association, names, children):
@@ -165,16 +157,8 @@ def _drawn(side, children, name, first, n, association, seed):
 
 def _index(source, on_error, data_root, **options):
     return read_index(
-        source["set"], _folder(source["set"], data_root), on_error=on_error, **options
+        source["set"], set_folder(source["set"], data_root), on_error=on_error, **options
     )
-
-
-def _folder(name, data_root):
-    """Return the folder of a data set: below `data_root` by its name, or that folder itself."""
-    if not data_root:
-        return data_folder() / name
-    below = [Path(data_root) / one for one in (name, name.replace("-", "_"))]
-    return next((folder for folder in below if folder.is_dir()), Path(data_root))
 
 
 def _lungs_only(cohort):

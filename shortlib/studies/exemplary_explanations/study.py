@@ -12,6 +12,7 @@ from shortlib.studies.exemplary_explanations.own_values import CHECKS
 from shortlib.studies.exemplary_explanations.refinements import CONTINUED
 from shortlib.studies.exemplary_explanations.sources import source_checksum, sources_here
 from shortlib.studies.stated import Stated
+from shortlib.studies.value_checks import checked
 
 NAME = "exemplary-explanations"
 TITLE = "Unlearning by exemplary explanations in chest radiographs"
@@ -79,7 +80,7 @@ def requests(profile, *, data, seeds=None, data_root=None, **own):
     shortlib.data.problems.DataError
         If a real data set is there and not as its layout says.
     """
-    own = {name: _checked(name, value) for name, value in own.items()}
+    own = checked(NAME, CHECKS, own)
     chosen = _profile(profile, data, own)
     checksum = _checksum(chosen["settings"], data, data_root)
     found = []
@@ -164,9 +165,3 @@ def _profile(profile, data, own):
         elif name != "exemplars":
             settings[name] = value
     return chosen
-
-
-def _checked(name, value):
-    if name not in OWN_PARAMETERS:
-        raise ValueError(f"{NAME} has no parameter {name!r}; it has {', '.join(OWN_PARAMETERS)}")
-    return CHECKS[name](name, value)

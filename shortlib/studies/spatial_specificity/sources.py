@@ -2,18 +2,16 @@
 
 from dataclasses import replace
 from functools import lru_cache
-from pathlib import Path
 
 import numpy as np
 
 from shortlib.data.cohort import Cohort
-from shortlib.data.locations import data_folder
 from shortlib.data.phantoms.chest import chest
 from shortlib.data.phantoms.skin import skin
-from shortlib.data.problems import DataError
 from shortlib.data.seeds import derive_seed
 from shortlib.data.sets import read_index
 from shortlib.shortcuts.sticker import draw_sticker, place_sticker
+from shortlib.studies.data_here import require_checksum, set_folder
 
 PARTS = ("train", "validation", "test")
 # Validation and test cases again, with the shortcut where the label is negative and there alone.
@@ -64,7 +62,7 @@ def source_checksum(source, *, data_root=None, on_error="raise"):
 
 def sources_here(source, data_root=None):
     """Return whether a source's data are there, or can be drawn."""
-    return "drawn" in source or _folder(source["set"], data_root).is_dir()
+    return "drawn" in source or set_folder(source["set"], data_root).is_dir()
 
 
 def check_source(settings, checksum, *, data_root=None):
@@ -76,13 +74,7 @@ def check_source(settings, checksum, *, data_root=None):
         If they are others, or not here.
     """
     found = source_checksum(settings["source"], data_root=data_root, on_error=settings["on_error"])
-    if found != checksum:
-        raise DataError(
-            "other data",
-            f"the data that are here have the checksum {found!r}, those that the run was asked "
-            f"for on have {checksum!r}; plan the runs again where the data are",
-            path=data_root,
-        )
+    require_checksum(found, checksum, data_root=data_root)
 
 
 def keep_negatives(cohort, share, *, seed):
@@ -196,13 +188,5 @@ def _options(source, seed):
 
 def _index(source, on_error, data_root, **options):
     return read_index(
-        source["set"], _folder(source["set"], data_root), on_error=on_error, **options
+        source["set"], set_folder(source["set"], data_root), on_error=on_error, **options
     )
-
-
-def _folder(name, data_root):
-    """Return the folder of a data set: below `data_root` by its name, or that folder itself."""
-    if not data_root:
-        return data_folder() / name
-    below = [Path(data_root) / one for one in (name, name.replace("-", "_"))]
-    return next((folder for folder in below if folder.is_dir()), Path(data_root))

@@ -13,6 +13,7 @@ from shortlib.studies.spatial_specificity.variants import VARIANTS, variant_name
 from shortlib.studies.spatial_specificity.watching import AUROC, ORACLE, PAPER, WORST
 from shortlib.studies.spatial_specificity.watching import SELECTIONS as RULES
 from shortlib.studies.stated import Stated
+from shortlib.studies.value_checks import checked
 
 NAME = "spatial-specificity"
 TITLE = "Spatial specificity of the labels, on chest radiographs and skin"
@@ -79,7 +80,7 @@ def requests(profile, *, data, seeds=None, data_root=None, **own):
     shortlib.data.problems.DataError
         If a real data set is there and not as its layout says.
     """
-    own = {name: _checked(name, value) for name, value in own.items()}
+    own = checked(NAME, CHECKS, own)
     chosen = _profile(profile, data, own)
     checksum = _checksum(chosen["source"], chosen["settings"], data, data_root)
     return [
@@ -210,9 +211,3 @@ def _merge(settings, changes):
                 _merge(settings[name], value)
         else:
             settings[name] = copy.deepcopy(value)
-
-
-def _checked(name, value):
-    if name not in OWN_PARAMETERS:
-        raise ValueError(f"{NAME} has no parameter {name!r}; it has {', '.join(OWN_PARAMETERS)}")
-    return CHECKS[name](name, value)
