@@ -122,7 +122,7 @@ def fit_pixels(
 
 
 @torch.inference_mode()
-def predict_pixels(model, images, compute, *, targets=None, batch_size=128):
+def predict_pixels(model, images, compute, *, targets=None, score=image_scores, batch_size=128):
     """Score images, and count the pixels that are found and those that are there.
 
     Parameters
@@ -131,12 +131,13 @@ def predict_pixels(model, images, compute, *, targets=None, batch_size=128):
     images : numpy.ndarray or shortlib.data.streamed.Streamed, shape (n, c, h, w)
     compute : shortlib.methods.compute.Compute
     targets : numpy.ndarray of uint8, shape (n, h, w), optional
+    score : callable
+        ``score(logits)`` returns a number an image.
     batch_size : int
 
     Returns
     -------
     scores : numpy.ndarray of float32, shape (n,)
-        See :func:`shortlib.models.unet.image_scores`.
     counts : numpy.ndarray of int64, shape (n, k - 1, 3), or None
         By case and lesion class, pixels that are found and there, found, and there; see
         :func:`shortlib.metrics.dice_of_counts`. None without targets.
@@ -146,7 +147,7 @@ def predict_pixels(model, images, compute, *, targets=None, batch_size=128):
     for batch in Batches(images, compute).in_order(batch_size):
         with compute.autocast():
             logits = model(batch)
-        scores.append(image_scores(logits).cpu())
+        scores.append(score(logits).cpu())
         if targets is not None:
             found = logits.argmax(dim=1).cpu().numpy()
             due = targets[start : start + len(batch)]

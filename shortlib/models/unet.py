@@ -169,6 +169,37 @@ def image_scores(logits):
     return torch.softmax(logits.float(), dim=1)[:, -1].mean(dim=(1, 2))
 
 
+def lesion_scores(logits):
+    """Score images by their lesions: the last class's share of the probability of any lesion.
+
+    Unlike :func:`image_scores` it does not grow with the lesion.
+
+    Parameters
+    ----------
+    logits : torch.Tensor, shape (n, k, h, w)
+        With more than one class of lesions, so `k` is above 2.
+
+    Returns
+    -------
+    torch.Tensor of float32, shape (n,)
+        In [0, 1].
+
+    Raises
+    ------
+    ValueError
+        If there is one class of lesions, whose share is 1.
+    """
+    if logits.shape[1] < 3:
+        raise ValueError(
+            f"lesion_scores compares classes of lesions; {logits.shape[1]} classes are background "
+            "and one of lesions"
+        )
+    logged = torch.log_softmax(logits.float(), dim=1)
+    # In logarithms, so that an image in which nothing is found has a score too.
+    any_class = torch.logsumexp(logged[:, 1:], dim=(1, 2, 3))
+    return (torch.logsumexp(logged[:, -1], dim=(1, 2)) - any_class).exp()
+
+
 def _package():
     try:
         # Only who asks for a U-Net needs the package, and it takes seconds to import.

@@ -70,7 +70,7 @@ def draw_models(groups, published):
 
 
 def draw_size(groups):
-    """Draw the AUROC over all pairs of test cases beside that over pairs of lesions of like size.
+    """Draw the AUROC over all pairs of test cases beside two that the lesion's size is kept out of.
 
     Parameters
     ----------
@@ -89,12 +89,13 @@ def draw_size(groups):
     lines, same = [], {"level": 0.5, "limits": (0, 1)}
     for data, runs in groups.items():
         if runs and runs[0].settings["lesion_classes"] == 2:
-            measured, matched = by_size(runs)
+            measured, matched, inside = by_size(runs)
             area = area_of_lesion(of(runs, next(v for v in VARIANTS if of(runs, v))), "test")
             lines.append(
                 [
                     Panel({AREA: area, **measured}, "AUROC, all pairs", data, **same),
                     Panel(matched, "AUROC, pairs of like size", data, **same),
+                    Panel(inside, "AUROC of the lesion's score", data, **same),
                 ]
             )
     looks = {AREA: (INK, "*"), **_looks()}

@@ -22,6 +22,7 @@ LABELS = {
     "masks": "mask",
 }
 ALL, ALIKE = "AUROC, all pairs", "AUROC, pairs of like size"
+IN_LESIONS = "AUROC of the lesion's score"
 # Which of the paper's two tasks a data set stands for.
 TASKS = {
     "builtin-pneumothorax": "chest",
@@ -110,8 +111,9 @@ def size_table(runs, selection=PAPER):
     Returns
     -------
     pandas.DataFrame
-        A row a model: AUROC over all plain test cases, and over pairs of like size. The first row
-        is the area of the true lesion, the second the same on validation cases.
+        A row a model: AUROC over all plain test cases, over pairs of like size, and by a score that
+        does not grow with the lesion. The first row is the area of the true lesion, the second the
+        same on validation cases.
     """
     first = of(runs, next(v for v in VARIANTS if of(runs, v)))
     rows = [
@@ -121,11 +123,15 @@ def size_table(runs, selection=PAPER):
         }
         for split in ("test", "validation")
     ]
-    every, alike = by_size(runs, selection)
-    for title, estimate in every.items():
-        row = {"score": title, ALL: format_estimate(estimate, 3)}
-        rows.append(row | {ALIKE: format_estimate(alike[title], 3)})
-    return pd.DataFrame(rows, columns=["score", ALL, ALIKE]).fillna("–")
+    measured = dict(zip((ALL, ALIKE, IN_LESIONS), by_size(runs, selection), strict=True))
+    for title in measured[ALL]:
+        cells = {
+            column: format_estimate(found[title], 3)
+            for column, found in measured.items()
+            if title in found
+        }
+        rows.append({"score": title, **cells})
+    return pd.DataFrame(rows, columns=["score", *measured]).fillna("–")
 
 
 def worst_group_table(runs, selection=PAPER):

@@ -143,6 +143,15 @@ def test_scores_and_counts_are_those_of_a_walk_over_pixels(toy, classes, batch_s
     assert none is None
 
 
+def test_another_score_can_be_asked_for(toy):
+    logits = np.random.default_rng(3).normal(size=(5, 3, 4, 6)).astype(np.float32)
+    scores, counts = predict_pixels(
+        Given(), logits, toy.CPU, score=lambda found: found[:, 1].amax(dim=(1, 2)), batch_size=2
+    )
+    assert counts is None
+    np.testing.assert_array_equal(scores, logits[:, 1].max(axis=(1, 2)))
+
+
 def test_the_counts_are_those_that_dice_asks_for(toy):
     rng = np.random.default_rng(0)
     logits = rng.normal(size=(6, 2, 3, 3)).astype(np.float32)

@@ -13,7 +13,7 @@ from torchvision.models import resnet18
 
 from shortlib.models.cnn import build_cnn
 from shortlib.models.imagenet import MEAN, STD
-from shortlib.models.unet import ENCODERS, NETWORKS, build_unet, image_scores
+from shortlib.models.unet import ENCODERS, NETWORKS, build_unet, image_scores, lesion_scores
 
 # The step from the image to the encoder's last map, and that map's features.
 LAST = {"unet-small": (16, 64), "unet-resnet18": (32, 512), "unet-seresnext50": (32, 2048)}
@@ -252,6 +252,33 @@ def test_a_score_is_the_share_of_the_image_where_all_pixels_are_certain():
     logits = torch.stack([torch.where(positive, -50.0, 50.0), torch.where(positive, 50.0, -50.0)])
     scores = image_scores(logits.movedim(0, 1))
     torch.testing.assert_close(scores, torch.tensor([0, 1 / 2, 1 / 64, 1]))
+
+
+def test_a_lesions_score_is_its_last_class_in_what_is_found():
+    torch.manual_seed(0)
+    logits = torch.randn(4, 3, 5, 6)
+    shares = logits.softmax(dim=1)
+    due = shares[:, 2].sum(dim=(1, 2)) / (1 - shares[:, 0]).sum(dim=(1, 2))
+    torch.testing.assert_close(lesion_scores(logits), due)
+    # Where nothing is found at all it is what little is thought of.
+    logits[:, 0] = 300.0
+    due = logits[:, 2].exp().sum(dim=(1, 2)) / logits[:, 1:].exp().sum(dim=(1, 2, 3))
+    torch.testing.assert_close(lesion_scores(logits), due, rtol=1e-4, atol=0)
+    assert lesion_scores(logits.bfloat16()).dtype == torch.float32
+
+
+@pytest.mark.parametrize("side", [1, 3, 8])
+def test_a_lesions_score_does_not_grow_with_the_lesion(side):
+    logits = torch.tensor([40.0, 0.0, 0.0])[None, :, None, None].repeat(1, 1, 8, 8)
+    logits[0, :, :side, :side] = torch.tensor([-40.0, 0.0, 1.0])[:, None, None]
+    due = torch.sigmoid(torch.tensor([1.0]))
+    torch.testing.assert_close(lesion_scores(logits), due)
+    torch.testing.assert_close(image_scores(logits), due * side**2 / 64)
+
+
+def test_one_class_of_lesions_has_no_share_of_them():
+    with pytest.raises(ValueError, match="2 classes are background and one of lesions"):
+        lesion_scores(torch.zeros(1, 2, 4, 4))
 
 
 def test_scores_see_no_constant_and_are_float32():

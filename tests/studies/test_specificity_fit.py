@@ -412,6 +412,12 @@ def check_overlaps(run, settings, parts):
     table = run.tables["overlaps"].set_index("case_id").loc[cohort.case_ids]
     assert table["label"].tolist() == cohort.labels.tolist()
     np.testing.assert_allclose(table["dice"], values["test"])
+    if classes == 2:
+        shares = logits(cohort.images).softmax(dim=1).numpy()
+        inside = shares[:, 2].sum(axis=(1, 2)) / shares[:, 1:].sum(axis=(1, 2, 3))
+        np.testing.assert_allclose(table["lesion_score"], inside, rtol=1e-4)
+    else:
+        assert "lesion_score" not in table
     # What the rule of masks looks at is the mean over validation cases that have one.
     best = run.history.set_index("epoch")["validation_dice"]
     assert best[run.facts["best_epochs"]["paper"]] == pytest.approx(

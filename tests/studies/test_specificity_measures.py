@@ -184,8 +184,9 @@ def test_lesions_of_like_size_are_compared_pair_by_pair():
     runs.append(
         made_run("binary-erm", data=SKIN, n=n, artefacts={"area": areas}, score=lambda *_: areas)
     )
-    every, alike = by_size(runs)
+    every, alike, inside = by_size(runs)
     assert list(every) == list(alike) == [BINARY, MASKS]
+    assert inside == {}  # fitted without scores of lesions
     values = []
     for run in runs[:2]:
         table = run.predictions.query("split == 'test'")
@@ -209,6 +210,26 @@ def test_lesions_of_like_size_are_compared_pair_by_pair():
     assert every[BINARY].value == pytest.approx(due)
     with pytest.raises(NotTestableError, match="covariate must be positive"):
         by_size([made_run(data=CHEST)])  # a radiograph without a pneumothorax has no area
+
+
+def test_scores_of_lesions_are_read_where_networks_have_them():
+    """Three positives and two negatives, so that the AUROC is counted by hand."""
+    ids = [f"test-{i:03d}" for i in (2, 3, 6, 0, 1)]
+    scores = [0.9, 0.6, 0.2, 0.6, 0.1]  # of six pairs four are won and one is even
+    table = pd.DataFrame({"case_id": ids, "label": [1, 1, 1, 0, 0], "lesion_score": scores})
+    areas = {"area": np.full(8, 0.2)}
+    common = {"data": SKIN, "n": 8, "artefacts": areas}
+    runs = [
+        made_run("masks", tables={"overlaps": table}, **common),
+        made_run("boxes", tables={"overlaps": table.drop(columns="lesion_score")}, **common),
+        made_run("binary-erm", **common),
+    ]
+    inside = by_size(runs)[2]
+    assert list(inside) == [MASKS]
+    assert inside[MASKS].value == pytest.approx(4.5 / 6)
+    assert inside[MASKS].n == 5
+    other = made_run("masks", selections=("oracle",), tables={"overlaps": table}, **common)
+    assert by_size([other], "oracle")[2] == {}  # they are kept under the paper's rule alone
 
 
 # Shares of cases with a mask

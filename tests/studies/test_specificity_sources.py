@@ -437,6 +437,15 @@ def test_other_data_than_those_asked_for_are_refused(siim, isic, tmp_path):
         check_source(drawn, "built-in recipe, version 0")
 
 
+def test_each_seed_is_checked_against_its_own_trap_set(isic):
+    asked = trap_sets(1, 2)
+    own = [source_checksum(asked["source"], seed=k, data_root=isic.parent) for k in range(3)]
+    assert own[0] == own[2] != own[1]
+    check_source(asked, own[1], seed=1, data_root=isic)
+    with pytest.raises(DataError, match="plan the runs again"):
+        check_source(asked, own[1], seed=0, data_root=isic)
+
+
 def test_another_table_is_another_checksum(siim, tmp_path):
     root = tmp_path / "siim-acr"
     shutil.copytree(siim, root)

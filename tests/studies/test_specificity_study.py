@@ -49,7 +49,9 @@ PLANS = {
     ("workshop", SKIN): FEW,
     ("workshop", STICKERS): DIALLED,
     ("workshop", ISIC): ["binary-erm", "masks"],
-    ("reference", CHEST): [*IMAGES, "quadrants", "boxes", "masks"],
+    ("reference", CHEST): [*IMAGES, "quadrants", "boxes", "masks",
+                           *(f"{one}-{share}" for one in ("boxes", *MASKS)
+                             for share in ("12_5", "25", "50"))],
     ("reference", SKIN): [*IMAGES, "boxes", "masks"],
     ("reference", STICKERS): DIALLED,
     ("reference", ISIC): [*IMAGES[:3], "boxes", "masks"],
@@ -61,9 +63,6 @@ PLANS = {
     ("paper", ISIC_FULL): [*IMAGES[:3], "single-boxes", "boxes", "masks"],
 }  # fmt: skip
 SEEDS = {"smoke": 1, "workshop": 1, "reference": 3, "paper": 3, ("reference", STICKERS): 1}
-# Runs that are fitted for the first seed alone: on parts of the training cases.
-FIRST = {("reference", CHEST): [f"{one}-{share}" for one in ("boxes", *MASKS)
-                                for share in ("12_5", "50")]}  # fmt: skip
 
 
 @pytest.mark.parametrize(("profile", "data"), PLANS)
@@ -71,7 +70,6 @@ def test_a_profile_asks_for_its_runs_on_each_data_set(profile, data, tmp_path):
     asked = runs(profile, data, data_root=tmp_path / "nowhere")
     seeds = SEEDS.get((profile, data), SEEDS[profile])
     due = Counter((seed, name) for seed in range(seeds) for name in PLANS[profile, data])
-    due.update((0, name) for name in FIRST.get((profile, data), []))
     assert Counter((run.seed, run.variant) for run in asked) == due
     assert len({run.key for run in asked}) == len(asked)
     order = [*VARIANTS.values()]
@@ -211,11 +209,14 @@ def test_drawn_data_have_the_profiles_cases_and_are_named_by_their_recipe():
 
 
 def test_real_data_that_are_not_here_are_named_by_the_checksum_that_is_stated(tmp_path):
-    stated = profiles()["data"][ISIC]["checksum"]
+    stated = profiles()["data"][ISIC]["checksums"]
     nowhere = tmp_path / "nowhere"
     for profile in ("smoke", "workshop", "reference"):
         asked = runs(profile, ISIC, data_root=nowhere)
-        assert {run.data_checksum for run in asked} == {stated}
+        # Each seed is a trap set of its own, with its own table.
+        assert {run.data_checksum for run in asked} == {stated[1 + run.seed] for run in asked}
+    other = runs("reference", ISIC, data_root=nowhere, trap_sets=[4], seeds=2)
+    assert {run.data_checksum for run in other} == {stated[4]}
     for data in (SIIM, ISIC_FULL):
         asked = runs("paper", data, data_root=nowhere)
         assert {run.data_checksum for run in asked} == {"the data are not here"}
@@ -225,9 +226,12 @@ def test_open_data_are_those_that_are_stated(open_data):
     if not (open_data / "isic2018_task1_256").is_dir():
         pytest.skip("no trap sets here")
     stated = profiles()["data"][ISIC]
-    found = source_checksum(stated["source"], data_root=open_data)
-    assert found == stated["checksum"]
-    assert runs(data=ISIC, data_root=open_data)[0].data_checksum == found
+    for seed, number in enumerate(stated["checksums"]):
+        source = stated["source"] | {"trap_sets": list(stated["checksums"])}
+        found = source_checksum(source, seed=seed, data_root=open_data)
+        assert found == stated["checksums"][number]
+    asked = runs("reference", ISIC, data_root=open_data)
+    assert {run.data_checksum for run in asked} == {stated["checksums"][k] for k in (1, 2, 3)}
 
 
 # The dial of stickers

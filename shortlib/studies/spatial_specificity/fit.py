@@ -8,6 +8,7 @@ from shortlib.data.supervision import supervision_labels
 from shortlib.methods.compute import choose_compute
 from shortlib.methods.pixel_training import pixel_classes, predict_classes, predict_pixels
 from shortlib.metrics.dice import dice_of_counts
+from shortlib.models.unet import image_scores, lesion_scores
 from shortlib.runs.folder import Fitted
 from shortlib.studies.spatial_specificity.pixels import pixel_sums
 from shortlib.studies.spatial_specificity.sources import check_source, load_parts
@@ -55,7 +56,7 @@ def fit(request, *, device="cpu", threads=1, checkpoint=None, checkpoint_seconds
     """
     settings, seed = request.settings, request.seed
     compute = choose_compute(device, settings["network"], threads=threads)
-    check_source(settings, request.data_checksum, data_root=request.data_root)
+    check_source(settings, request.data_checksum, seed=seed, data_root=request.data_root)
     parts = load_parts(settings, seed=seed, data_root=request.data_root)
     with compute.active():
         stage = train_stage(
@@ -128,12 +129,17 @@ def _scored(stage, parts, settings, compute):
 
 
 def _overlap(model, cohort, settings, compute):
-    """Compare what is found in the test cases with the masks, whatever the supervision was."""
-    masks = np.asarray(cohort.abnormality_masks)
-    targets = pixel_classes(masks, cohort.labels, lesion_classes=settings["lesion_classes"])
-    counts = predict_pixels(model, cohort.images, compute, targets=targets)[1]
-    overlap = dice_of_counts(counts)
-    return pd.DataFrame({"case_id": cohort.case_ids, "label": cohort.labels, "dice": overlap})
+    """Compare what is found in the test cases with the masks, whatever the supervision was.
+
+    Where lesions have two classes, also score the cases by what is found *in* the lesion.
+    """
+    masks, classes = np.asarray(cohort.abnormality_masks), settings["lesion_classes"]
+    targets = pixel_classes(masks, cohort.labels, lesion_classes=classes)
+    score = lesion_scores if classes == 2 else image_scores
+    scores, counts = predict_pixels(model, cohort.images, compute, targets=targets, score=score)
+    table = pd.DataFrame({"case_id": cohort.case_ids, "label": cohort.labels})
+    table["dice"] = dice_of_counts(counts)
+    return table.assign(lesion_score=scores) if classes == 2 else table
 
 
 def _cases(parts):

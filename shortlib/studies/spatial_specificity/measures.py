@@ -1,5 +1,6 @@
 """What the study measures on its runs, each as a resampled estimate."""
 
+from contextlib import suppress
 from dataclasses import replace
 
 import numpy as np
@@ -14,6 +15,7 @@ from shortlib.studies.spatial_specificity.choosing import (
 )
 from shortlib.studies.spatial_specificity.guesses import error_set_lift, purity_lift
 from shortlib.studies.spatial_specificity.resampled import (
+    INSIDE,
     PLAIN,
     area_under,
     matched_area_under,
@@ -74,19 +76,23 @@ def robust_auroc(runs, selection, share=1.0):
 
 
 def by_size(runs, selection=PAPER):
-    """AUROC by model over all pairs of plain test cases, and over pairs of lesions of like size.
+    """AUROC by model on plain test cases, with and without what the lesion's size does to it.
 
     Returns
     -------
-    tuple of dict of str to Estimate
+    every, alike : dict of str to Estimate
+        Over all pairs of cases, and over pairs of lesions of like size.
+    inside : dict of str to Estimate
+        Over all pairs, by a score that does not grow with the lesion: the share of what is found
+        that is called positive. Networks for pixels have one, under the paper's rule.
     """
-    every = overall_auroc(runs, selection)
-    alike = {
-        title: matched_area_under(chosen, PLAIN, selection)
-        for variant, title in VARIANTS.items()
-        if (chosen := of(runs, variant))
-    }
-    return every, alike
+    every, alike, inside = overall_auroc(runs, selection), {}, {}
+    for variant, title in VARIANTS.items():
+        if chosen := of(runs, variant):
+            alike[title] = matched_area_under(chosen, PLAIN, selection)
+            with suppress(NotTestableError):
+                inside[title] = area_under(chosen, INSIDE, selection)
+    return every, alike, inside
 
 
 def robust_by_specificity(runs, selection):

@@ -12,9 +12,11 @@ from shortlib.metrics.estimate import Estimate
 from shortlib.metrics.matching import bootstrap_matched_aurocs, matched_auroc
 from shortlib.metrics.multilabel import multilabel_aurocs, multilabel_means
 from shortlib.metrics.resampling import case_counts, seed_draws
+from shortlib.studies.spatial_specificity.watching import PAPER
 from shortlib.studies.verdicts import NotTestableError
 
 PLAIN, TURNED, AGAINST = "plain", "adversarial", "against the shortcut"
+INSIDE = "inside the lesion"
 _N_RESAMPLES = 2000
 
 
@@ -26,7 +28,9 @@ def area_under(runs, view, selection, *, artefact=None, carries=None):
     runs : sequence of shortlib.runs.Run
         One a seed.
     view : str
-        `PLAIN`, `TURNED`, or `AGAINST`: the plain test cases on which label and shortcut disagree.
+        `PLAIN`, `TURNED`; `AGAINST`: the plain test cases on which label and shortcut disagree; or
+        `INSIDE`: all plain test cases, by what a network for pixels finds in their lesions alone,
+        which is kept under the paper's rule.
     selection : str
     artefact : str, optional
         A shortcut's name in the runs' table ``cases``; with `carries` only the cases that have it,
@@ -208,6 +212,8 @@ def _area_under(runs, view, selection, artefact, carries):
 
 
 def _chosen(run, view, selection, artefact, carries):
+    if view == INSIDE:
+        return _inside(run, selection)
     table = run.predictions
     kind = PLAIN if view == AGAINST else view
     table = table[
@@ -223,6 +229,18 @@ def _chosen(run, view, selection, artefact, carries):
     if table.empty:
         raise NotTestableError(f"run {run.path.name} has no test scores of selection {selection}")
     return table.set_index("case_id")[["label", "score"]]
+
+
+def _inside(run, selection):
+    try:
+        table = run.table("overlaps")
+    except FileNotFoundError as error:
+        raise NotTestableError(f"this cannot be measured: {error}") from error
+    if "lesion_score" not in table or selection != PAPER:
+        raise NotTestableError(f"run {run.path.name} has no scores of lesions by {selection}")
+    return table.set_index("case_id")[["label", "lesion_score"]].set_axis(
+        ["label", "score"], axis=1
+    )
 
 
 def _pooled(sums):

@@ -49,15 +49,15 @@ def load_parts(settings, *, seed, data_root=None):
     return parts
 
 
-def source_checksum(source, *, data_root=None, on_error="raise"):
-    """Return what stands for a source's data in a run's key.
+def source_checksum(source, *, seed=0, data_root=None, on_error="raise"):
+    """Return what stands for a source's data in the key of a seed's run.
 
     Drawn data are a recipe, so their parameters, which are settings, and its version will do; of
-    others it is what the tables list.
+    others it is what the tables list, of ISIC 2018 with the seed's own trap set.
     """
     if "drawn" in source:
         return f"built-in recipe, version {source['version']}"
-    return _index(source, on_error, data_root).checksum()
+    return _index(source, on_error, data_root, **_options(source, seed)).checksum()
 
 
 def sources_here(source, data_root=None):
@@ -65,7 +65,7 @@ def sources_here(source, data_root=None):
     return "drawn" in source or set_folder(source["set"], data_root).is_dir()
 
 
-def check_source(settings, checksum, *, data_root=None):
+def check_source(settings, checksum, *, seed=0, data_root=None):
     """Check that the data are those that a run was asked for on.
 
     Raises
@@ -73,7 +73,8 @@ def check_source(settings, checksum, *, data_root=None):
     shortlib.data.problems.DataError
         If they are others, or not here.
     """
-    found = source_checksum(settings["source"], data_root=data_root, on_error=settings["on_error"])
+    options = {"seed": seed, "data_root": data_root, "on_error": settings["on_error"]}
+    found = source_checksum(settings["source"], **options)
     require_checksum(found, checksum, data_root=data_root)
 
 

@@ -82,7 +82,8 @@ def requests(profile, *, data, seeds=None, data_root=None, **own):
     """
     own = checked(NAME, CHECKS, own)
     chosen = _profile(profile, data, own)
-    checksum = _checksum(chosen["source"], chosen["settings"], data, data_root)
+    asked = range(chosen["seeds"] if seeds is None else seeds)
+    checksums = [_checksum(chosen, data, data_root, seed) for seed in asked]
     return [
         Request(
             study=NAME,
@@ -91,16 +92,15 @@ def requests(profile, *, data, seeds=None, data_root=None, **own):
             settings=_settings(chosen, variant, share, overlap),
             seed=seed,
             data=data,
-            data_checksum=checksum,
+            data_checksum=checksums[seed],
             version=VERSION,
             profile=profile,
             data_root=str(data_root) if data_root else None,
         )
-        for seed in range(chosen["seeds"] if seeds is None else seeds)
+        for seed in asked
         for variant, shares in chosen["shares"].items()
         for share in shares
         for overlap in chosen["overlaps"]
-        if share == 1 or seed < chosen.get("sweep_seeds", seed + 1)
     ]
 
 
@@ -195,10 +195,13 @@ def _settings(chosen, variant, share, overlap):
     return settings
 
 
-def _checksum(source, settings, data, data_root):
-    if not sources_here(source, data_root):
-        return profiles()["data"][data].get("checksum") or "the data are not here"
-    return source_checksum(source, data_root=data_root, on_error=settings["on_error"])
+def _checksum(chosen, data, data_root, seed):
+    source, on_error = chosen["source"], chosen["settings"]["on_error"]
+    if sources_here(source, data_root):
+        return source_checksum(source, seed=seed, data_root=data_root, on_error=on_error)
+    numbers = source.get("trap_sets", [None])
+    stated = profiles()["data"][data].get("checksums", {})
+    return stated.get(numbers[seed % len(numbers)], "the data are not here")
 
 
 def _merge(settings, changes):
