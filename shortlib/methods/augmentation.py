@@ -3,7 +3,7 @@
 import torch
 from torch.nn.functional import pad
 
-from shortlib.methods.warping import draw_crops, flip, uniform, warp
+from shortlib.methods.warping import draw_bends, draw_crops, flip, uniform, warp
 
 # Shares of red, green and blue in the grey that contrast turns about.
 LUMA = (0.2989, 0.587, 0.114)
@@ -18,6 +18,7 @@ def build_augmentation(
     degrees=0.0,
     translate=0.0,
     scale=(1.0, 1.0),
+    elastic=None,
     brightness=0.0,
     contrast=0.0,
     blur=None,
@@ -47,6 +48,10 @@ def build_augmentation(
         Shifts are uniform up to this share of the side, in [0, 1].
     scale : tuple of float
         Smallest and largest scale.
+    elastic : tuple of float and int, optional
+        Standard deviation of an elastic shift, as a share of the side, and how many cells the
+        image has along each side; the corners of the cells are shifted, each by itself in x and y,
+        and what lies between them follows smoothly.
     brightness, contrast : float
         Factors are uniform in [1 - value, 1 + value]. Brightness multiplies the image,
         contrast its difference from its own mean grey; which of them comes first is
@@ -83,6 +88,10 @@ def build_augmentation(
     for name, ranged in (("scale", scale), ("blur", blur)):
         if ranged is not None and not 0 < ranged[0] <= ranged[1]:
             raise ValueError(f"{name} must be (smallest, largest), both positive, got {ranged}")
+    if elastic is not None and not (elastic[0] >= 0 and elastic[1] >= 1):
+        raise ValueError(
+            f"elastic must be (share of the side from 0 up, cells from 1 up), got {elastic}"
+        )
     if side is not None and (crop is None or side < 1):
         raise ValueError(f"side must be positive and given with crop, got {side}, crop {crop}")
     if kernel is not None and (blur is None or kernel < 1 or kernel % 2 == 0):
@@ -96,13 +105,15 @@ def build_augmentation(
         size = tuple(shape) if side is None else (side, side)
         planes = [images] if masks is None else [images, masks]
         flips = torch.rand(n, 2) < torch.tensor([horizontal_flip, vertical_flip])
-        if affine or crop:
+        if affine or crop or elastic:
             boxes = None if crop is None else draw_crops(n, shape, crop)
             turned = {}
             if affine:
                 shifts = uniform(-translate, translate, n, 2) * torch.tensor(size[::-1])
                 turned["angles"] = uniform(-degrees, degrees, n)
                 turned |= {"shifts": shifts, "scales": uniform(*scale, n)}
+            if elastic:
+                turned["bends"] = draw_bends(n, size, *elastic)
             modes = ("bilinear", "nearest")
             planes = warp(planes, modes, boxes, size, flips=flips, **turned)
         elif horizontal_flip or vertical_flip:

@@ -3,7 +3,7 @@
 import math
 
 import torch
-from torch.nn.functional import grid_sample
+from torch.nn.functional import grid_sample, interpolate
 
 # Shapes of a random crop, width over height; sizes that do not fit are drawn again.
 ASPECTS = (3 / 4, 4 / 3)
@@ -49,7 +49,31 @@ def draw_crops(n, size, shares):
     return torch.cat([start, whole - room], dim=1)
 
 
-def warp(planes, modes, boxes, size, *, flips, angles=None, shifts=None, scales=None):
+def draw_bends(n, size, share, cells):
+    """Draw smooth shifts of all output pixels.
+
+    Parameters
+    ----------
+    n : int
+    size : tuple of int
+        Height and width of the output.
+    share : float
+        Standard deviation at the corners of cells, as a share of the height and of the width.
+    cells : int
+        Along each side.
+
+    Returns
+    -------
+    torch.Tensor of float32, shape (n, h, w, 2)
+        To the right and down, in output pixels; cubic between the corners.
+    """
+    corners = share * torch.randn(n, 2, cells + 1, cells + 1)
+    corners *= torch.tensor([size[1], size[0]])[:, None, None]
+    bends = interpolate(corners, size, mode="bicubic", align_corners=True)
+    return bends.permute(0, 2, 3, 1)
+
+
+def warp(planes, modes, boxes, size, *, flips, angles=None, shifts=None, scales=None, bends=None):
     """Crop, resize, flip, turn, scale and shift images, in this order and all at once.
 
     Parameters
@@ -69,6 +93,9 @@ def warp(planes, modes, boxes, size, *, flips, angles=None, shifts=None, scales=
     shifts : torch.Tensor of shape (n, 2), optional
         To the right and down, in output pixels.
     scales : torch.Tensor of shape (n,), optional
+    bends : torch.Tensor of shape (n, h', w', 2), optional
+        How far to the right and down of an output pixel its content is taken from, in output
+        pixels.
 
     Returns
     -------
@@ -88,10 +115,10 @@ def warp(planes, modes, boxes, size, *, flips, angles=None, shifts=None, scales=
     frame = frame * torch.where(flips, -1.0, 1.0)[:, :, None] / half[:, None]
     inside = None
     if boxes is not None:
-        if angles is not None:
-            inside = _points(frame.to(device), size)
+        if angles is not None or bends is not None:
+            inside = _points(frame.to(device), size, bends)
         frame = _in_image(frame, boxes, planes[0].shape[2:])
-    points = _points(frame.to(device), size)
+    points = _points(frame.to(device), size, bends)
     border = "zeros" if boxes is None else "border"
     results = []
     for plane, mode in zip(planes, modes, strict=False):
@@ -111,7 +138,7 @@ def _in_image(frame, boxes, shape):
     return frame
 
 
-def _points(frame, size):
+def _points(frame, size, bends=None):
     """Map the middles of all output pixels, shape (n, h, w, 2)."""
     y, x = (torch.arange(k, device=frame.device) - (k - 1) / 2 for k in size)
     by_row = frame[:, None, None, :, 1] * y[:, None, None] + frame[:, None, None, :, 2]
@@ -119,6 +146,8 @@ def _points(frame, size):
     for axis in (0, 1):  # written in place: the batch's points are larger than its images
         across = frame[:, axis, 0, None, None] * x
         torch.add(by_row[..., axis], across, out=points[..., axis])
+    if bends is not None:
+        points += torch.einsum("nak,nhwk->nhwa", frame[:, :, :2], bends.to(frame.device))
     return points
 
 

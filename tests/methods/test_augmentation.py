@@ -8,9 +8,10 @@ import pytest
 import torch
 from torchvision.transforms import InterpolationMode
 from torchvision.transforms import functional as one_by_one
+from torchvision.transforms.v2.functional import elastic as elastic_map
 
 from shortlib.methods.augmentation import build_augmentation, gaussian_blur, jitter
-from shortlib.methods.warping import ASPECTS, draw_crops, warp
+from shortlib.methods.warping import ASPECTS, draw_bends, draw_crops, warp
 
 BILINEAR = InterpolationMode.BILINEAR
 
@@ -99,6 +100,47 @@ def test_cropped_images_are_torchvisions():
         torch.testing.assert_close(
             found[i, :, 1:-1, 1:-1], expected[:, 1:-1, 1:-1], atol=2e-5, rtol=0
         )
+
+
+@pytest.mark.parametrize("shape", [(40, 40), (30, 44)])
+def test_bent_images_are_torchvisions(shape):
+    images = torch.rand(6, 2, *shape, generator=generator())
+    torch.manual_seed(2)
+    bends = draw_bends(6, shape, 0.03, 4)
+    flips = geometry(6, 40)["flips"]
+    (found,) = warp([images], ["bilinear"], None, shape, flips=flips, bends=bends)
+    half = torch.tensor([shape[1] / 2, shape[0] / 2])
+    for i, (across, down) in enumerate(flips):
+        image = one_by_one.hflip(images[i]) if across else images[i]
+        image = one_by_one.vflip(image) if down else image
+        due = elastic_map(image, (bends[i] / half)[None], BILINEAR)
+        torch.testing.assert_close(found[i], due, atol=2e-5, rtol=0)
+
+
+def test_bends_turn_and_scale_with_the_image():
+    """A shift of all pixels by one vector is an affine map's shift the other way."""
+    images = smooth(3, 40, 40)
+    drawn = geometry(3, 40)
+    still = {**drawn, "shifts": torch.zeros(3, 2)}
+    bends = (-drawn["shifts"])[:, None, None].expand(3, 40, 40, 2)
+    for boxes in (None, torch.tensor([[2.0, 3.0, 30.0, 33.0]] * 3)):
+        bent, moved = (
+            warp([images], ["bilinear"], boxes, (40, 40), **options)[0]
+            for options in ({**still, "bends": bends}, drawn)
+        )
+        torch.testing.assert_close(bent, moved, atol=1e-5, rtol=0)
+
+
+def test_corners_are_bent_by_as_much_as_was_asked_for_and_all_else_smoothly():
+    torch.manual_seed(0)
+    bends = draw_bends(4000, (21, 41), 0.02, 4)
+    corners = bends[:, ::5, ::10]
+    torch.testing.assert_close(corners.std(dim=(0, 1, 2)), torch.tensor([0.82, 0.42]), rtol=0.02,
+                               atol=0)  # fmt: skip
+    assert corners.mean().abs() < 0.01
+    # Neighbours move alike: what a pixel is from its neighbour is far below what it moves itself.
+    assert bends.diff(dim=2).std() < 0.3 * bends.std()
+    assert torch.equal(draw_bends(2, (8, 8), 0.0, 3), torch.zeros(2, 8, 8, 2))
 
 
 def test_one_interpolation_for_crop_and_turn_stays_close_to_torchvisions_two():
@@ -202,6 +244,7 @@ def test_every_image_of_a_batch_has_its_own_draw(batch):
         {"crop": (0.5, 0.9)},
         {"brightness": 0.4},
         {"blur": (0.3, 2.0)},
+        {"elastic": (0.03, 4)},
     ):
         torch.manual_seed(0)
         changed = build_augmentation(**options)(batch)
@@ -223,12 +266,14 @@ def test_draws_follow_torchs_seed(batch):
     assert not torch.equal(results[0], results[2])
 
 
-@pytest.mark.parametrize("crop", [None, (0.7, 1.0)])
-def test_masks_follow_the_geometry_and_stay_binary(crop):
+@pytest.mark.parametrize(("crop", "elastic"), [(None, None), ((0.7, 1.0), None), (None, (0.01, 4))])
+def test_masks_follow_the_geometry_and_stay_binary(crop, elastic):
     images = torch.zeros(8, 1, 40, 40)
     images[:, :, 5:15, 22:34] = 1.0
     torch.manual_seed(1)
-    augment = build_augmentation(crop=crop, horizontal_flip=0.5, translate=0.2, degrees=10)
+    augment = build_augmentation(
+        crop=crop, horizontal_flip=0.5, translate=0.2, degrees=10, elastic=elastic
+    )
     moved, masks = augment(images, images.clone())
     assert set(masks.unique().tolist()) <= {0.0, 1.0}
     # Shifts need not be whole pixels, so edges may differ; the block itself may not.
@@ -254,6 +299,8 @@ def test_images_are_not_changed_in_place(batch):
         ({"scale": (1.2, 0.8)}, r"scale must be \(smallest, largest\)"),
         ({"blur": (0.0, 0.8)}, r"blur must be \(smallest, largest\), both positive"),
         ({"crop": (0.5, 1.2)}, r"crop must be \(smallest, largest\), shares in \(0, 1\]"),
+        ({"elastic": (-0.1, 4)}, r"elastic must be \(share of the side from 0 up, cells"),
+        ({"elastic": (0.1, 0)}, r"elastic must be .* got \(0.1, 0\)"),
         ({"side": 56}, "side must be positive and given with crop, got 56, crop None"),
         ({"blur": (0.1, 1.0), "kernel": 4}, "kernel must be odd and given with blur, got 4"),
         ({"kernel": 5}, "kernel must be odd and given with blur, got 5, blur None"),
