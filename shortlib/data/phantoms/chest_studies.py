@@ -63,6 +63,11 @@ def cells(stated):
     return {name: "" if np.isnan(stated[name]) else f"{stated[name]:.1f}" for name in FINDINGS}
 
 
+def shortcut_columns(cohort):
+    """Return which covariates of the chest phantom its shortcuts say as well."""
+    return [name.lower().replace(" ", "_") for name in cohort.shortcut_names]
+
+
 def write_beside(root, cohort, ids, own):
     """Write masks, devices and covariates beside a layout that has no place for them.
 
@@ -77,8 +82,7 @@ def write_beside(root, cohort, ids, own):
         Covariates that the layout has a place for. Devices are among the shortcuts
         and left out, too.
     """
-    devices = [name.lower().replace(" ", "_") for name in cohort.shortcut_names]
-    covariates = cohort.covariates.drop(columns=[*own, *devices])
+    covariates = cohort.covariates.drop(columns=[*own, *shortcut_columns(cohort)])
     flags = covariates.select_dtypes(bool).columns
     covariates = covariates.astype(dict.fromkeys(flags, int))  # 0 and 1 are read as numbers
     write_annotations(root, replace(cohort, case_ids=ids, covariates=covariates))

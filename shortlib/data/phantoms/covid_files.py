@@ -6,10 +6,11 @@ import cv2
 import numpy as np
 
 from shortlib.data.annotations import write_annotations
-from shortlib.data.covid_radiography import ADULT, CLASSES, MASK_SIZE, OUTER, SIZE
+from shortlib.data.covid_radiography import CLASSES, MASK_SIZE, OUTER, SIZE
 from shortlib.data.images import fit_mask
 from shortlib.data.phantoms.chest import Population
 from shortlib.data.phantoms.chest_batches import BATCH, check_counts, chest_batches
+from shortlib.data.phantoms.chest_studies import shortcut_columns
 from shortlib.data.placing import new_folder
 from shortlib.data.seeds import derive_seed
 
@@ -98,6 +99,6 @@ def _write_png(path, pixels):
 
 
 def _beside(cohort, ids):
-    """Return what goes beside the layout; the shortcut is no covariate as well."""
-    covariates = cohort.covariates.drop(columns=ADULT)
+    """Return what goes beside the layout; a shortcut is no covariate as well."""
+    covariates = cohort.covariates.drop(columns=shortcut_columns(cohort))
     return replace(cohort, case_ids=np.array(ids), covariates=covariates)

@@ -105,3 +105,11 @@ def test_what_is_refused(tmp_path, tree):
         write_covid(tmp_path / "x", 1, batch=0)
     with pytest.raises(ValueError, match="adult"):
         write_covid(tmp_path / "x", 1, adult={"COVID": 2.0})
+
+
+def test_devices_are_shortcuts_and_no_covariates_as_well(tmp_path):
+    root = write_covid(tmp_path / "set", 2, devices={"pacemaker": 1.0, "marker": 0.0})
+    cohort = with_annotations(read_index(root, problems=Problems())).cohort(size=64)
+    assert cohort.shortcut_names == ("adult", "pacemaker")
+    assert cohort.shortcut[:, 1].all()
+    assert not {"adult", "pacemaker"} & set(cohort.covariates)
