@@ -5,6 +5,7 @@
 #   snakemake book --cores 2                   the workshop profile
 #   snakemake book --cores 2 --config profile=smoke
 
+import hashlib
 from pathlib import Path
 
 from shortlib.runs.locations import default_store
@@ -35,36 +36,29 @@ VERDICTS = f"{SOURCE}/book/generated/claims/tally.md"
 COMMITTED = [str(path) for path in sorted(Path("results").glob("*/*/files.json"))]
 
 
-def wanted():
-    """Requests of the profile by name of run; those that came with the project need no fit.
-
-    Of a study with several data sets, those on the first one that has the profile.
-    """
-    requests = [request for study in STUDIES for request in plan(study, PROFILE)]
-    found = {request: STORE.find(request) for request in requests}
-    return {
-        f"{r.study}/{STORE.path(r).name}": r
-        for r, run in found.items()
-        if not (run and run.committed)
-    }
-
-
-WANTED = wanted()
-
-
-def command(wildcards):
-    r = WANTED[wildcards.run]
-    return (
-        f"{r.study} --profile {r.profile} --variant {r.variant} --seed {r.seed} --data {r.data}"
-    )
-
-
 def fits_of(notebook):
-    return [f"build/fits/{name}" for name, r in WANTED.items() if r.study == notebook]
+    """Name what stands for all runs of a study that must be fitted, if there are any.
+
+    Those that came with the project need no fit. Of a study with several data sets it is the runs on
+    the first one that has the profile.
+    """
+    if notebook not in STUDIES:
+        return []
+    requests = plan(notebook, PROFILE)
+    found = [STORE.find(request) for request in requests]
+    names = [
+        STORE.path(request).name
+        for request, run in zip(requests, found, strict=True)
+        if not (run and run.committed)
+    ]
+    digest = hashlib.sha256(" ".join(sorted(names)).encode()).hexdigest()[:16]
+    return [f"build/fits/{notebook}-{PROFILE}-{digest}"] if names else []
 
 
 wildcard_constraints:
     notebook="[^/]+",
+    profile="[a-z]+",
+    digest="[0-9a-f]+",
 
 
 # Asks for the notebooks and the claims too, not for the page alone: what failed is run
@@ -129,14 +123,15 @@ rule notebook:
         "shortlib notebook {input.source} {output} {params.values}"
 
 
-# The marker says that the run is in the store; the store itself keeps runs whole, and
-# loads one that is there already.
+# The marker says that a study's runs are in the store; the store itself keeps runs whole, and
+# loads those that are there already. One command fits them all, side by side: most runs of a small
+# profile are shorter than the imports of a process of their own.
 rule fit:
     output:
-        touch("build/fits/{run}"),
-    params:
-        what=command,
+        touch("build/fits/{study}-{profile}-{digest}"),
+    threads: workflow.cores
     message:
-        "Fitting {params.what}"
+        "Fitting {wildcards.study} (profile {wildcards.profile})"
     shell:
-        "shortlib fit {params.what} --device {DEVICE} --results-dir {STORE.local} --jobs 1"
+        "shortlib fit {wildcards.study} --profile {wildcards.profile} --device {DEVICE}"
+        " --results-dir {STORE.local} --jobs {threads}"
