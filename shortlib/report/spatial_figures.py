@@ -3,7 +3,7 @@
 import matplotlib.pyplot as plt
 
 from shortlib.report.model_panels import Panel, draw_panels
-from shortlib.report.spatial_tables import TASKS, measured_by
+from shortlib.report.spatial_tables import ALIKE, ALL, IN_LESIONS, TASKS, measured_by
 from shortlib.report.style import INK, PALETTE
 from shortlib.studies.spatial_specificity.choosing import of
 from shortlib.studies.spatial_specificity.measures import by_size
@@ -25,6 +25,7 @@ LOOKS = {
 }
 LEVELS = {1: "image\nlabels", 2: "boxes", 3: "masks"}
 AREA = "lesion's area"
+SIZES = (ALL, ALIKE, IN_LESIONS)
 LINES = {"chest": "the paper, radiographs", "skin": "the paper, skin"}
 
 
@@ -86,20 +87,18 @@ def draw_size(groups):
     ValueError
         If nothing is measured.
     """
-    lines, same = [], {"level": 0.5, "limits": (0, 1)}
+    columns, same = {}, {"level": 0.5, "limits": (0, 1)}
     for data, runs in groups.items():
         if runs and runs[0].settings["lesion_classes"] == 2:
             measured, matched, inside = by_size(runs)
             area = area_of_lesion(of(runs, next(v for v in VARIANTS if of(runs, v))), "test")
-            lines.append(
-                [
-                    Panel({AREA: area, **measured}, "AUROC, all pairs", data, **same),
-                    Panel(matched, "AUROC, pairs of like size", data, **same),
-                    Panel(inside, "AUROC of the lesion's score", data, **same),
-                ]
-            )
+            found = dict(zip(SIZES, ({AREA: area, **measured}, matched, inside), strict=True))
+            for label, values in found.items():
+                columns.setdefault(label, []).append(Panel(values, label, data, **same))
+    # Networks for image labels alone have no score of the lesion.
+    kept = [column for column in columns.values() if any(panel.measured for panel in column)]
     looks = {AREA: (INK, "*"), **_looks()}
-    return draw_panels(lines or [[Panel({}, "")]], looks, level="guessing")
+    return draw_panels([*zip(*kept, strict=True)] or [[Panel({}, "")]], looks, level="guessing")
 
 
 def draw_specificity(groups, published):

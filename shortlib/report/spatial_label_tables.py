@@ -9,6 +9,7 @@ from shortlib.report.claim_tables import format_estimate
 from shortlib.report.side_by_side import SOURCES, side_by_side
 from shortlib.report.spatial_tables import LABELS
 from shortlib.studies.spatial_specificity.choosing import of, pixel_tables, shares_of
+from shortlib.studies.spatial_specificity.guesses import dealt_groups
 from shortlib.studies.spatial_specificity.measures import artefact_gaps, overlaps, robust_auroc
 from shortlib.studies.spatial_specificity.resampled import mean_of, variance
 from shortlib.studies.spatial_specificity.sweeping import SWEPT
@@ -132,7 +133,8 @@ def inferred_table(groups):
     -------
     pandas.DataFrame
         A row a data set and method, values seed by seed. Precision and recall are of the cases on
-        which label and shortcut disagree; the purity of classes is what no clustering has.
+        which label and shortcut disagree. By chance: the precision of errors, and the purity of
+        groups, of as many cases drawn at random.
     """
     rows = []
     for data, runs in groups.items():
@@ -194,8 +196,10 @@ def _of_errors(table):
 
 
 def _of_clusters(table):
+    groups, labels, carries = (table[n].to_numpy(int) for n in ("group", "label", "carries"))
+    chance = np.mean([cluster_purity(dealt, carries) for dealt in dealt_groups(groups, labels)])
     return {
         "inferred": f"{table['group'].nunique()} groups",
-        "purity": f"{cluster_purity(table['group'], table['carries']):.2f}",
-        "purity of classes": f"{cluster_purity(table['label'], table['carries']):.2f}",
+        "purity": f"{cluster_purity(groups, carries):.2f}",
+        "by chance": f"{chance:.2f}",
     }

@@ -63,6 +63,19 @@ def test_the_area_of_the_lesion_stands_above_the_models():
     assert [axis.get_title() for axis in figure.axes] == [ISIC, ISIC]
     names = [label.get_text() for label in figure.axes[0].get_yticklabels()]
     assert names == [AREA, "Seg-ERM"]
+    cases = run.tables["cases"].query("split == 'test'")
+    lesions = cases[["case_id", "label"]].assign(lesion_score=1.0 - cases["label"])
+    other = made_run("boxes", data=ISIC, score=perfect, tables={"overlaps": lesions})
+    other.tables["cases"]["area"] = areas
+    three = draw_size({ISIC: [run, other]})
+    labels = [axis.get_xlabel() for axis in three.axes]
+    assert labels == [
+        "AUROC, all pairs",
+        "AUROC, pairs of like size",
+        "AUROC of the lesion's score",
+    ]
+    points = [line.get_xdata() for line in three.axes[2].get_lines() if line.get_ls() == "None"]
+    np.testing.assert_allclose(points, [[0.0]])
     # A perfect score is perfect among any pairs.
     points = [line.get_xdata() for line in figure.axes[1].get_lines() if line.get_ls() == "None"]
     np.testing.assert_allclose(points, [[1.0]])

@@ -155,7 +155,8 @@ def test_guesses_stand_beside_chance():
     assert table.loc["Binary-JTT", "recall"] == "1.00"
     assert table.loc["Binary-JTT", "by chance"] == "0.20"
     assert table.loc["Binary-GEORGE", "purity"] == "1.00"
-    assert table.loc["Binary-GEORGE", "purity of classes"] == "0.80"
+    # Four groups in two classes that are 80% pure.
+    assert 0.80 <= float(table.loc["Binary-GEORGE", "by chance"]) <= 0.82
     assert table.loc["Binary-GEORGE", "precision"] == "–"
 
 

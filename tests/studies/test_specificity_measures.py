@@ -13,6 +13,7 @@ from shortlib.metrics import (
 )
 from shortlib.studies.spatial_specificity import study
 from shortlib.studies.spatial_specificity.choosing import by_overlap, of, shares_of
+from shortlib.studies.spatial_specificity.guesses import dealt_groups
 from shortlib.studies.spatial_specificity.measures import (
     ARTEFACTS,
     LEVELS,
@@ -532,26 +533,46 @@ def test_resamples_without_an_error_say_nothing_of_the_error_set():
     assert 1000 < len(found.resamples) < 1500  # 1 - 1/e of 2,000
 
 
-def test_the_lift_of_clusters_is_their_purity_less_that_of_the_classes():
+def test_the_lift_of_clusters_is_their_purity_less_that_of_dealt_ones():
     rng = np.random.default_rng(5)
     kinds = {
         "the shortcut itself": lambda labels, carries: 2 * labels + carries,
         "the class": lambda labels, carries: labels,
-        "at random": lambda labels, carries: 4 * labels + rng.integers(0, 4, len(labels)),
+        "at random": lambda labels, carries: 20 * labels + rng.integers(0, 20, len(labels)),
     }
     lifts = {}
     for name, group in kinds.items():
-        table = inferred_where(group=group)
+        table = inferred_where(group=group, n=200)
         found = estimates("purity_lift", [inferring("binary-george", table)])["Binary-GEORGE"]
-        pure, plain = (
-            cluster_purity(table[column].to_numpy(), table["shortcut"].to_numpy())
-            for column in ("group", "label")
+        groups, labels, carries = (
+            table[column].to_numpy() for column in ("group", "label", "shortcut")
         )
-        assert found.value == pytest.approx(pure - plain)
+        chance = []
+        for _ in range(400):  # deals of this test's own
+            dealt = np.empty_like(groups)
+            for label in (0, 1):
+                dealt[labels == label] = rng.permutation(groups[labels == label])
+            chance.append(cluster_purity(dealt, carries))
+        assert found.value == pytest.approx(
+            cluster_purity(groups, carries) - np.mean(chance), abs=0.01
+        )
         lifts[name] = found
-    assert lifts["the shortcut itself"].value == pytest.approx(0.2)
-    assert lifts["the shortcut itself"].interval()[0] > 0
+    assert lifts["the shortcut itself"].value == pytest.approx(0.2, abs=0.01)
+    assert lifts["the shortcut itself"].interval()[0] > 0.1
     assert lifts["the class"].interval() == (0, 0)
+    # Many small groups are purer than their class, and say nothing.
+    low, high = lifts["at random"].interval()
+    assert low < 0 < high
+
+
+def test_dealt_groups_keep_their_sizes_and_classes():
+    labels = np.repeat([0, 1], [30, 50])
+    groups = np.concatenate([np.arange(30) % 3, 3 + np.arange(50) % 7])
+    dealt = dealt_groups(groups, labels)
+    assert len({tuple(one) for one in dealt}) == len(dealt) > 1
+    for one in dealt:
+        assert np.array_equal(np.bincount(one), np.bincount(groups))
+        assert set(one[labels == 0]) == {0, 1, 2}
 
 
 def test_of_several_shortcuts_the_one_that_groups_are_looked_at_by_counts():
