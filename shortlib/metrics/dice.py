@@ -17,7 +17,7 @@ def dice(predicted, target):
     -------
     numpy.ndarray of float, shape (n,)
         In [0, 1]; NaN where both masks are empty, which says nothing about how a lesion is
-        covered. Average with :func:`numpy.nanmean`.
+        covered. Average with ``numpy.nanmean``.
 
     Raises
     ------
