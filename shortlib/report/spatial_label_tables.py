@@ -7,7 +7,7 @@ from shortlib.metrics.cost import annotation_cost
 from shortlib.metrics.grouping import cluster_purity, error_set_precision, error_set_recall
 from shortlib.report.claim_tables import format_estimate
 from shortlib.report.side_by_side import SOURCES, side_by_side
-from shortlib.report.spatial_tables import LABELS
+from shortlib.report.spatial_tables import LABELS, TASKS
 from shortlib.studies.spatial_specificity.choosing import of, pixel_tables, shares_of
 from shortlib.studies.spatial_specificity.guesses import dealt_groups
 from shortlib.studies.spatial_specificity.measures import artefact_gaps, overlaps, robust_auroc
@@ -17,34 +17,34 @@ from shortlib.studies.spatial_specificity.variants import VARIANTS
 from shortlib.studies.spatial_specificity.watching import PAPER
 
 
-def table_3(published, groups):
-    """Tabulate the variance measure by kind of label, the paper's beside that of each data set.
+def table_3(published, runs):
+    """Tabulate the variance of the pixels that each kind of label calls positive.
 
     Parameters
     ----------
     published : dict
-    groups : dict of str to list of shortlib.runs.Run
-        By data set.
+    runs : list of shortlib.runs.Run
+        Of one data set, some of which keep sums over pixels.
 
     Returns
     -------
     pandas.DataFrame
-        Two columns a data set: the share of the image that is labelled positive and the variance,
-        both with 95% intervals over training images and seeds.
+        A row a kind of label: the share of the image that is labelled positive and the variance,
+        both with 95% intervals over training images and seeds, and the paper's variance.
     """
-    printed = {row["task"]: row["values"] for row in published["tables"][1]["rows"]}
+    tables, task = pixel_tables(runs), TASKS[runs[0].request["data"]]
+    printed = {row["task"]: row["values"] for row in published["tables"][1]["rows"]}[task]
     rows = []
     for kind, title in LABELS.items():
-        row = {"labels": title}
-        for task in ("chest", "skin"):
-            value = printed[task].get(kind)
-            row[f"variance, published, {task}"] = "–" if value is None else f"{value:.2f}"
-        for data, runs in groups.items():
-            if tables := pixel_tables(runs):
-                mine = [table[table["supervision"] == kind] for table in tables]
-                row[f"share positive, {data}"] = format_estimate(mean_of(mine, "share"), 2)
-                row[f"variance, {data}"] = format_estimate(variance(tables, kind), 2)
-        rows.append(row)
+        mine = [table[table["supervision"] == kind] for table in tables]
+        rows.append(
+            {
+                "labels": title,
+                "share of the image": format_estimate(mean_of(mine, "share"), 2),
+                "variance": format_estimate(variance(tables, kind), 2),
+                "published": f"{printed[kind]:.2f}" if kind in printed else "–",
+            }
+        )
     return pd.DataFrame(rows)
 
 
@@ -95,8 +95,9 @@ def artefact_table(runs):
     Returns
     -------
     pandas.DataFrame
-        A row an artefact: on how much of it lies the lesion, how many benign and malignant test
-        cases have it (first seed), and for each model the AUROC without it, with it, and the gap.
+        A row an artefact and model: how much of the artefact lies on the lesion, how many benign
+        and malignant test cases have it (first seed), and the AUROC without it, with it, and the
+        gap.
     """
     known, rows = overlaps(runs), []
     gaps = {VARIANTS[v]: artefact_gaps(runs, PAPER, v) for v in ("binary-erm", "masks")}
@@ -111,14 +112,16 @@ def artefact_table(runs):
             "on the lesion": stated or format_estimate(overlap, 2),
             "benign / malignant with it": f"{counts[0]} / {counts[1]}",
         }
-        for title, found in gaps.items():
-            for k, name in enumerate(("without", "with", "gap")):
-                gap = found.get(artefact)
-                row[f"{title}, {name}"] = (
-                    "one class only" if gap is None else format_estimate(gap[k], 2)
-                )
-        rows.append(row)
-    return pd.DataFrame(rows)
+        measured = {title: found[artefact] for title, found in gaps.items() if found.get(artefact)}
+        for title, found in measured.items():
+            cells = (format_estimate(one, 2) for one in found)
+            rows.append(
+                row | {"model": title} | dict(zip(("without", "with", "gap"), cells, strict=True))
+            )
+        if not measured:
+            rows.append(row | {"gap": "one class only"})
+    columns = [*row, "model", "without", "with", "gap"] if rows else []
+    return pd.DataFrame(rows, columns=columns).fillna("–")
 
 
 def inferred_table(groups):
