@@ -16,7 +16,11 @@ from shortlib.models.cnn import build_cnn
 from shortlib.models.unet import build_unet
 from shortlib.studies.spatial_specificity import training
 from shortlib.studies.spatial_specificity.fit import SHOWN, fit
-from shortlib.studies.spatial_specificity.sources import load_parts, supervised_cases
+from shortlib.studies.spatial_specificity.sources import (
+    load_parts,
+    source_checksum,
+    supervised_cases,
+)
 from shortlib.studies.spatial_specificity.study import requests
 from shortlib.studies.spatial_specificity.watching import SELECTIONS
 
@@ -624,8 +628,8 @@ def of_siim(variant, root, asked):
     source = {"set": "siim-acr", "options": {"side": 32, "n_validation": 10}}
     facts = {"source": source, "robust": "subset", "group_by": "chest tube"}
     request = small(asked[variant], **facts, training={"epochs": 1})
-    paper = requests("paper", data="siim-acr", data_root=root.parent)[0]
-    return replace(request, data_checksum=paper.data_checksum, data_root=str(root.parent))
+    checksum = source_checksum(source, data_root=root.parent)
+    return replace(request, data_checksum=checksum, data_root=str(root.parent))
 
 
 @pytest.fixture(scope="module")

@@ -17,7 +17,7 @@ from shortlib.data.supervision import SUPERVISIONS
 from shortlib.runs.folder import write_run
 from shortlib.studies.registry import plan
 from shortlib.studies.spatial_specificity.fit import fit
-from shortlib.studies.spatial_specificity.sources import load_parts
+from shortlib.studies.spatial_specificity.sources import load_parts, source_checksum
 
 SIDE = 64  # of the miniature's radiographs
 TESTED = {"validation": 12, "test": 12}
@@ -75,16 +75,20 @@ def isic(tmp_path_factory):
     return root
 
 
+def miniature(run, root):
+    """The same run on a smaller side and fewer validation cases than those of the real data."""
+    options = {"side": SIDE, "n_validation": TESTED["validation"]}
+    source = {**run.settings["source"], "options": options}
+    checksum = source_checksum(source, data_root=root.parent, on_error="skip")
+    return replace(run, settings={**run.settings, "source": source}, data_checksum=checksum)
+
+
 def planned(root, data, **own):
     """Runs of the paper's profile by variant; a miniature has fewer tube labels than 951."""
     requests = {}
     for run in plan("spatial-specificity", "paper", data=data, data_root=root.parent, seeds=1,
                     **SMALL, **own):  # fmt: skip
-        settings = dict(run.settings)
-        if data == "siim-acr":
-            options = {"side": SIDE, "n_validation": TESTED["validation"]}
-            settings["source"] = {**settings["source"], "options": options}
-        requests[run.variant] = replace(run, settings=settings)
+        requests[run.variant] = miniature(run, root) if data == "siim-acr" else run
     return requests
 
 
@@ -176,14 +180,7 @@ def test_weights_and_data_that_are_not_here_are_said(siim, tmp_path, monkeypatch
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
     own = {"side": SIDE, "variants": ["binary-erm", "masks"], "shares": [1.0]}
     asked = plan("spatial-specificity", "paper", data_root=siim.parent, seeds=1, **own)
-    options = {"side": SIDE, "n_validation": TESTED["validation"]}
-    runs = {
-        run.variant: replace(
-            run,
-            settings={**run.settings, "source": {**run.settings["source"], "options": options}},
-        )
-        for run in asked
-    }
+    runs = {run.variant: miniature(run, siim) for run in asked}
     with pytest.raises(ValueError, match=r"ImageNet weights of resnet50 .*not in the cache"):
         fit(runs["binary-erm"])
     with pytest.raises(
