@@ -16,7 +16,7 @@ from shortlib.studies.spatial_specificity.watching import PAPER
 from shortlib.studies.verdicts import NotTestableError
 
 PLAIN, TURNED, AGAINST = "plain", "adversarial", "against the shortcut"
-INSIDE = "inside the lesion"
+INSIDE = "lesion's score"
 _N_RESAMPLES = 2000
 
 
@@ -29,8 +29,8 @@ def area_under(runs, view, selection, *, artefact=None, carries=None):
         One a seed.
     view : str
         `PLAIN`, `TURNED`; `AGAINST`: the plain test cases on which label and shortcut disagree; or
-        `INSIDE`: all plain test cases, by what a network for pixels finds in their lesions alone,
-        which is kept under the paper's rule.
+        `INSIDE`: all plain test cases, by :func:`shortlib.models.unet.lesion_scores`, which
+        networks for pixels with two classes of lesions keep under the paper's rule.
     selection : str
     artefact : str, optional
         A shortcut's name in the runs' table ``cases``; with `carries` only the cases that have it,
